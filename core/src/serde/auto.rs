@@ -1,0 +1,4 @@
+//! Auto
+/// Auto
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Auto;

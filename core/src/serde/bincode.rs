@@ -1,0 +1,4 @@
+//! Bincode
+/// Bincode
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bincode;

@@ -1,0 +1,4 @@
+//! Json
+/// Json
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Json;

@@ -1,0 +1,5 @@
+//! ordered
+/// to
+pub fn to_ordered_vec() {}
+/// from
+pub fn from_ordered_slice() {}

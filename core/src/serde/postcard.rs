@@ -1,0 +1,4 @@
+//! Postcard
+/// Postcard
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Postcard;

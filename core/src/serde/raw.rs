@@ -1,0 +1,4 @@
+//! Raw
+/// Raw
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Raw;

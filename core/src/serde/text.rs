@@ -1,0 +1,4 @@
+//! Text
+/// Text
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Text;

@@ -1,0 +1,1 @@
+//! Headwater's DSL: typed streams and tables, and the plan they become.

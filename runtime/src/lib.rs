@@ -1,0 +1,1 @@
+//! Headwater's runtime: tasks, commits, restore, replay and the command line.

@@ -1,0 +1,1 @@
+//! Headwater's exactly-once sinks: Parquet and Iceberg.

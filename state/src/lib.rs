@@ -1,0 +1,1 @@
+//! Headwater's state stores: bytes in RocksDB or memory, snapshots.
