@@ -5,20 +5,24 @@ mod auto;
 #[cfg(feature = "bincode")]
 mod bincode;
 mod json;
-mod option;
+mod limits;
+mod null;
 mod ordered;
 mod postcard;
 mod raw;
 mod text;
+mod transparent;
 
 pub use auto::Auto;
 #[cfg(feature = "bincode")]
 pub use bincode::Bincode;
 pub use json::Json;
-pub use ordered::{from_ordered_slice, to_ordered_vec};
+pub use ordered::{decode_ordered_prefix, encode_ordered, from_ordered_slice, to_ordered_vec};
 pub use postcard::Postcard;
 pub use raw::Raw;
 pub use text::Text;
+
+use crate::{Error, ErrorKind};
 
 /// Turns values of type `T` into bytes and back. One implementation serves all tasks and threads.
 ///
@@ -90,5 +94,45 @@ impl SerdeError {
     /// Wraps a format's own error or a message.
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Format(source.into())
+    }
+
+    /// Bytes after the end of the value.
+    pub(crate) fn trailing(bytes: usize) -> Self {
+        Self::new(format!("{bytes} bytes follow the value"))
+    }
+
+    /// The error of a payload that could not be decoded; `what` names the payload, such as `the value`.
+    ///
+    /// Its code is `HW0202` for a null and `HW0203` for bytes that do not fit; the caller adds node and position.
+    pub fn while_decoding(self, what: &str) -> Error {
+        match self {
+            Self::Null => {
+                Error::new(ErrorKind::Serde, "HW0202", format!("{what} is null, and the type has no null")).help(
+                    "read the payload as Option<T> if it may be null, or send such records to a dead-letter topic",
+                )
+            }
+            Self::Format(source) => Error::new(ErrorKind::Serde, "HW0203", format!("{what} cannot be decoded"))
+                .caused_by(source)
+                .help("check that the serde and the type are those of the writer, or send such records to a dead-letter topic"),
+        }
+    }
+
+    /// The error of a payload that could not be encoded (`HW0204`); `what` names the payload, such as `the key`.
+    pub fn while_encoding(self, what: &str) -> Error {
+        Error::new(ErrorKind::Serde, "HW0204", format!("{what} cannot be encoded"))
+            .caused_by(self)
+            .help("the format cannot carry this value; choose another serde or change the type")
+    }
+}
+
+impl ::serde::ser::Error for SerdeError {
+    fn custom<T: std::fmt::Display>(message: T) -> Self {
+        Self::new(message.to_string())
+    }
+}
+
+impl ::serde::de::Error for SerdeError {
+    fn custom<T: std::fmt::Display>(message: T) -> Self {
+        Self::new(message.to_string())
     }
 }

@@ -1,4 +1,0 @@
-//! Auto
-/// Auto
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Auto;
