@@ -4,11 +4,11 @@ use ::bincode::{
     config,
     serde::{encode_into_std_write, seed_decode_from_slice},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Serialize, Serializer, de::DeserializeOwned};
 
 use super::{
     Payload, Serde, SerdeError, null,
-    transparent::{Seed, TransparentRef},
+    transparent::{Seed, Transparent},
 };
 
 /// Bincode 2 in its standard configuration: little-endian, variable-length integers; not self-describing.
@@ -27,7 +27,7 @@ impl<T: Serialize + DeserializeOwned> Serde<T> for Bincode {
             return Ok(Payload::Null);
         }
         let start = out.len();
-        match encode_into_std_write(TransparentRef(value), out, config::standard()) {
+        match encode_into_std_write(AtTop(value), out, config::standard()) {
             Ok(_) => Ok(Payload::Bytes),
             Err(error) => {
                 out.truncate(start);
@@ -45,5 +45,14 @@ impl<T: Serialize + DeserializeOwned> Serde<T> for Bincode {
 
     fn format(&self) -> &'static str {
         "bincode"
+    }
+}
+
+/// A value that writes itself without its top-level `Some`s: bincode does not hand out its serializer.
+struct AtTop<'a, T>(&'a T);
+
+impl<T: Serialize> Serialize for AtTop<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(Transparent(serializer))
     }
 }

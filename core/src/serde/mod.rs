@@ -10,6 +10,8 @@ mod null;
 mod ordered;
 mod postcard;
 mod raw;
+#[cfg(test)]
+mod tests;
 mod text;
 mod transparent;
 
@@ -17,6 +19,7 @@ pub use auto::Auto;
 #[cfg(feature = "bincode")]
 pub use bincode::Bincode;
 pub use json::Json;
+pub use null::is_null;
 pub use ordered::{decode_ordered_prefix, encode_ordered, from_ordered_slice, to_ordered_vec};
 pub use postcard::Postcard;
 pub use raw::Raw;

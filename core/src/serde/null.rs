@@ -12,7 +12,7 @@ use serde::{
 use super::SerdeError;
 
 /// Whether `value` is `None`, also inside `Some` and newtypes. Anything else is found out at its first call.
-pub(super) fn is_null<T: Serialize + ?Sized>(value: &T) -> bool {
+pub fn is_null<T: Serialize + ?Sized>(value: &T) -> bool {
     value.serialize(Probe).unwrap_or(false)
 }
 

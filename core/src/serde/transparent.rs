@@ -14,15 +14,6 @@ use super::limits::{Guarded, Limits};
 /// As a serializer: passes everything on except the wrappers of the top-level value. As a deserializer: likewise.
 pub(super) struct Transparent<S>(pub(super) S);
 
-/// Serializes its value through [`Transparent`], for formats that hide their serializer.
-pub(super) struct TransparentRef<'a, T>(pub(super) &'a T);
-
-impl<T: Serialize> Serialize for TransparentRef<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(Transparent(serializer))
-    }
-}
-
 /// Reads a `T` through [`Transparent`] and within [`Limits`].
 pub(super) struct Seed<T> {
     limits: Cell<usize>,
