@@ -172,4 +172,13 @@ pub trait SinkCommitter: Send {
     /// # Errors
     /// Of kind `Sink`, `Unavailable` (call again) or `Storage`. Nothing is half applied.
     fn commit(&mut self, descriptors: &[(Offset, Descriptor)]) -> Result<()>;
+
+    /// Makes everything that was applied visible now; called when a run ends. A committer that gathers small files
+    /// into larger ones before they appear publishes them here. Default: does nothing.
+    ///
+    /// # Errors
+    /// As `commit`.
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
