@@ -1,7 +1,11 @@
 //! The `Log` trait and its words. Calls block the calling thread within a deadline; a task thread owns its consumer
 //! and its producer, and the trait object `dyn Log` is shared by all of them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use headwater_core::{Headers, Offset, RecordBatch, Result, Timestamp, TopicPartition};
 
@@ -136,8 +140,17 @@ pub struct GroupMetadata(pub(crate) GroupMetadataInner);
 pub(crate) enum GroupMetadataInner {
     /// A member of an in-process group.
     Embedded { group: String, member: u64, generation: u64 },
-    /// librdkafka's own object.
-    Kafka(std::sync::Arc<rdkafka::consumer::ConsumerGroupMetadata>),
+    /// librdkafka's own object, and what the member owned when it was taken.
+    Kafka { group: String, metadata: Arc<KafkaMetadata>, owned: Arc<BTreeSet<TopicPartition>> },
+}
+
+/// librdkafka's proof of membership.
+pub(crate) struct KafkaMetadata(pub rdkafka::consumer::ConsumerGroupMetadata);
+
+impl std::fmt::Debug for KafkaMetadata {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KafkaMetadata")
+    }
 }
 
 /// What a commit reports.
