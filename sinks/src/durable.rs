@@ -52,7 +52,8 @@ pub(crate) fn create_directories(directory: &Path) -> io::Result<()> {
         create_directories(parent)?;
     }
     match fs::create_dir(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        // Another thread may have been faster; a file of that name is another matter.
+        Err(error) if !directory.is_dir() => return Err(error),
         _ => {}
     }
     sync_parent(directory)

@@ -1,4 +1,4 @@
-//! Headwater's exactly-once sinks: Parquet and Iceberg.
+#![doc = include_str!("lib.md")]
 
 mod catalog;
 mod cells;

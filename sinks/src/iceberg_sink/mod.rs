@@ -26,6 +26,8 @@ const DEFAULT_ROLL_BYTES: u64 = 128 * 1024 * 1024;
 /// directory under the catalog name `lake`, where pyiceberg, Spark and others find it. It is created when missing;
 /// an existing one must fit. Each commit of the program becomes one snapshot that records which input it holds.
 ///
+/// The closure's record needs its types, so name key and value:
+///
 /// ```
 /// use headwater_sinks::{ColumnType, Columns, IcebergSink, Sink, day};
 /// use serde::Serialize;
@@ -40,14 +42,14 @@ const DEFAULT_ROLL_BYTES: u64 = 128 * 1024 * 1024;
 ///     .required("time_hour", ColumnType::Timestamptz)
 ///     .optional("dep_delay", ColumnType::Int)
 ///     .required("feed_offset", ColumnType::Long);
-/// let sink: IcebergSink<String, Flight> = IcebergSink::rows("air.flights", columns, |record| Row {
+/// let sink = IcebergSink::<String, Flight>::rows("air.flights", columns, |record| Row {
 ///     origin: record.value.origin.clone(),
 ///     time_hour: record.value.scheduled_ms,
 ///     dep_delay: record.value.dep_delay,
 ///     feed_offset: record.offset,
 /// })
 /// .partition_by(day("time_hour"));
-/// assert_eq!(sink.spec().target, "air.flights");
+/// assert_eq!(Sink::spec(&sink).target, "air.flights");
 /// ```
 pub struct IcebergSink<K, V> {
     target: String,

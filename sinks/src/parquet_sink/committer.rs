@@ -67,6 +67,10 @@ impl Committer {
 
     /// Puts the waiting files together into files of about the wanted size.
     fn gather(&self, from: Offset, to: Offset) -> Result<Publication> {
+        for file in self.waiting.iter().flat_map(|(_, files)| files) {
+            let path = self.place.staged_file(&file.name);
+            std::fs::metadata(&path).map_err(|error| fault::storage("find the committed file", &path, error))?;
+        }
         let mut publication = Publication { to, renames: Vec::new(), merged: Vec::new() };
         for (number, group) in self.groups().into_iter().enumerate() {
             let published = format!("{from:020}-{to:020}-{number:05}.parquet");
@@ -87,12 +91,13 @@ impl Committer {
         Ok(publication)
     }
 
+    /// A group is full when it reaches the wanted size, so that one more small file does not stay alone.
     fn groups(&self) -> Vec<Vec<&StagedFile>> {
         let mut groups: Vec<Vec<&StagedFile>> = Vec::new();
         let mut bytes = u64::MAX;
         for file in self.waiting.iter().flat_map(|(_, files)| files) {
             match groups.last_mut() {
-                Some(group) if bytes.saturating_add(file.bytes) <= self.roll.bytes => {
+                Some(group) if bytes < self.roll.bytes => {
                     group.push(file);
                     bytes += file.bytes;
                 }

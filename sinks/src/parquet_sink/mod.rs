@@ -33,7 +33,7 @@ use journal::Journal;
 /// let columns = Columns::new().required("word", ColumnType::String).required("count", ColumnType::Long);
 /// #[derive(serde::Serialize)]
 /// struct Row { word: String, count: i64 }
-/// let sink: ParquetSink<String, i64> = ParquetSink::rows("word-counts", columns, |record| Row {
+/// let sink = ParquetSink::<String, i64>::rows("word-counts", columns, |record| Row {
 ///     word: record.key.clone(),
 ///     count: *record.value,
 /// })
