@@ -1,1 +1,48 @@
-//! Headwater's DSL: typed streams and tables, and the plan they become.
+//! Headwater's DSL: typed streams and tables in the Kafka Streams tradition, and the plan they become.
+//!
+//! A program describes its topology with [`StreamsBuilder`]; [`StreamsBuilder::build`] checks it and returns a
+//! [`Topology`]: a [`Plan`], which is plain data, and typed wiring. The runtime (or the test driver) makes a
+//! [`ProcessorTask`] of each sub-topology and partition and feeds it records. Nothing here does IO, reads a clock or
+//! knows a log, a store engine or a lake.
+
+mod bounds;
+mod builder;
+mod dead_letter;
+mod error;
+mod global;
+mod graph;
+mod kgrouped;
+mod kstream;
+mod ktable;
+mod plan;
+mod quality;
+mod repartition;
+mod sinking;
+mod source;
+mod store;
+mod task;
+mod topology;
+mod vocab;
+mod window;
+mod wire;
+
+pub use bounds::{Data, Key, Shared, UserResult, Value};
+pub use builder::StreamsBuilder;
+pub use dead_letter::BROKEN_RULES_HEADER;
+pub use error::{TopologyError, TopologyErrors};
+pub use global::GlobalTable;
+pub use kgrouped::{KGroupedStream, WindowedStream};
+pub use kstream::{KStream, Split};
+pub use ktable::KTable;
+pub use plan::{
+    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, Plan, PlanDiff, RuleSpec, StoreKind, StoreSpec, Subtopology,
+};
+pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
+pub use sinking::{AnySink, AnyWriter, ThreadWriters};
+pub use task::{
+    GlobalReader, Memo, ProcessorTask, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv, TaskSource, TopicWriter,
+};
+pub use topology::Topology;
+pub use vocab::{Consumed, Grouped, Materialized, OnUndecodable, Produced, Repartitioned};
+pub use window::{Tumbling, Windowed};
+pub use wire::{Change, Flow, Meta};

@@ -1,0 +1,168 @@
+//! Where a topology begins and ends.
+
+use std::{panic::Location, sync::Arc};
+
+use crate::{
+    bounds::{Data, Key, Value},
+    error::{TopologyError, TopologyErrors},
+    global::GlobalTable,
+    graph::{Draft, Graph},
+    kstream::KStream,
+    ktable::KTable,
+    plan::{GlobalStore, NodeKind, check, cut, insert_repartitions},
+    source::{Decoder, wire_source},
+    topology::Topology,
+    vocab::{Consumed, Materialized, OnUndecodable},
+};
+
+/// Describes a topology: streams and tables in, steps, topics and sinks out.
+///
+/// ```
+/// use headwater::prelude::*;
+///
+/// # fn main() -> Result<(), TopologyErrors> {
+/// let app = StreamsBuilder::new("word-lengths");
+/// app.stream::<String, String>("words", Text).map_values(|word| word.len() as i64).to("lengths", Auto);
+/// let topology = app.build()?;
+/// assert_eq!(topology.plan().input_topics(), ["words"]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct StreamsBuilder {
+    graph: Graph,
+}
+
+impl std::fmt::Debug for StreamsBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("StreamsBuilder").field(&self.graph.lock().plan.app).finish()
+    }
+}
+
+impl StreamsBuilder {
+    /// A topology of application `app`: prefix of internal topics, name of the consumer group, place of the state.
+    pub fn new(app: &str) -> Self {
+        Self { graph: Graph::new(app) }
+    }
+
+    /// Reads `topic` as a stream of independent records.
+    ///
+    /// Name the types once: by turbofish, by the variable's type or in the closures. Each topic is read once per
+    /// topology; a stream may be used several times.
+    ///
+    /// ```
+    /// use headwater::prelude::*;
+    ///
+    /// let app = StreamsBuilder::new("demo");
+    /// let orders: KStream<String, i64> = app.stream("orders", Json);
+    /// orders.to("copy", Json);
+    /// assert!(app.build().is_ok());
+    /// ```
+    #[track_caller]
+    pub fn stream<K: Data, V: Data>(&self, topic: &str, consumed: impl Into<Consumed<K, V>>) -> KStream<K, V> {
+        let consumed = consumed.into();
+        let dead_letter = match &consumed.on_undecodable {
+            OnUndecodable::Fail => None,
+            OnUndecodable::DeadLetter(topic) => Some(topic.clone()),
+        };
+        let name = consumed.name.clone().unwrap_or_else(|| topic.to_owned());
+        let kind = NodeKind::Source {
+            topic: topic.to_owned(),
+            key: consumed.keys.format().to_owned(),
+            value: consumed.values.format().to_owned(),
+            dead_letter,
+        };
+        let decoder = Arc::new(Decoder::new(consumed));
+        let id = self.graph.add(Some(&name), "source", kind, Vec::new(), |wiring, id| wire_source(wiring, id, decoder));
+        KStream::new(self.graph.clone(), id)
+    }
+
+    /// Reads `topic` as a table: the latest value per key, kept in a store. A null value (read as a missing
+    /// `Option` by the table itself) deletes the row; a record with a null key is dropped and counted.
+    ///
+    /// ```
+    /// use headwater::prelude::*;
+    ///
+    /// let app = StreamsBuilder::new("demo");
+    /// let prices = app.table::<String, i64>("prices", Json, "latest-prices");
+    /// prices.to_stream().to("price-changes", Json);
+    /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    /// let mut prices = driver.input::<String, i64>("prices", Json);
+    /// prices.pipe(&mut driver, "tea".into(), 3, 0).unwrap();
+    /// prices.pipe(&mut driver, "tea".into(), 4, 1).unwrap();
+    /// let changes = driver.output::<String, Option<i64>>("price-changes", Json).read_values(&mut driver).unwrap();
+    /// assert_eq!(changes, [Some(3), Some(4)]);
+    /// ```
+    #[track_caller]
+    pub fn table<K: Key, V: Value>(
+        &self,
+        topic: &str,
+        consumed: impl Into<Consumed<K, Option<V>>>,
+        store: impl Into<Materialized<K, V>>,
+    ) -> KTable<K, V> {
+        self.stream(topic, consumed).upsert_into(store.into())
+    }
+
+    /// Reads `topic` in full, all partitions, in every process, before anything else runs: small reference data that a
+    /// stream is joined with by any key. Kept up to date as the topic grows; not bound to event time.
+    ///
+    /// ```
+    /// use headwater::prelude::*;
+    ///
+    /// let app = StreamsBuilder::new("demo");
+    /// let names = app.global_table::<String, String>("airlines", Text, "airline-names");
+    /// app.stream::<String, i64>("flights", Json)
+    ///     .join_global(&names, |carrier, _| carrier.clone(), |delay, name| (name, delay))
+    ///     .to("named", Json);
+    /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    /// driver.input::<String, String>("airlines", Text).pipe(&mut driver, "UA".into(), "United".into(), 0).unwrap();
+    /// driver.input::<String, i64>("flights", Json).pipe(&mut driver, "UA".into(), 12, 0).unwrap();
+    /// let named = driver.output::<String, (String, i64)>("named", Json).read_values(&mut driver).unwrap();
+    /// assert_eq!(named, [("United".to_owned(), 12)]);
+    /// ```
+    #[track_caller]
+    pub fn global_table<K: Data, V: Data>(
+        &self,
+        topic: &str,
+        consumed: impl Into<Consumed<K, V>>,
+        store: &str,
+    ) -> GlobalTable<K, V> {
+        let consumed = consumed.into();
+        let spec = GlobalStore {
+            topic: topic.to_owned(),
+            key: consumed.keys.format().to_owned(),
+            value: consumed.values.format().to_owned(),
+        };
+        self.graph.declare_global(store, spec);
+        GlobalTable::new(store, consumed.keys, consumed.values)
+    }
+
+    /// Checks the topology and finishes it.
+    ///
+    /// # Errors
+    /// All mistakes at once, each with code, step, reason, place in the program and help.
+    pub fn build(self) -> Result<Topology, TopologyErrors> {
+        let mut draft = self.graph.lock();
+        let wiring = std::mem::take(&mut draft.wiring);
+        let plan = cut(insert_repartitions(draft.plan.clone()));
+        let mut mistakes = check(&plan);
+        mistakes.extend(duplicate_stores(&draft));
+        for mistake in &mut mistakes {
+            let at = plan.node_named(&mistake.node).and_then(|node| wiring.locations.get(&node.id));
+            mistake.location = at.map(|at: &&Location<'_>| format!("{}:{}", at.file(), at.line()));
+        }
+        if mistakes.is_empty() { Ok(Topology::new(plan, wiring)) } else { Err(TopologyErrors(mistakes)) }
+    }
+}
+
+fn duplicate_stores(draft: &Draft) -> Vec<TopologyError> {
+    draft
+        .duplicate_stores
+        .iter()
+        .map(|(store, id)| {
+            let node = draft.plan.node(*id).map_or(store.as_str(), |node| node.name.as_str());
+            let reason = format!("two stores are called {store}");
+            TopologyError::new("HW0102", node, reason, "the name becomes a changelog topic's name; rename one")
+        })
+        .collect()
+}

@@ -1,0 +1,88 @@
+//! What the handles share while a program describes its topology.
+
+use std::{
+    panic::Location,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{
+    plan::{GlobalStore, Node, NodeId, NodeKind, Plan, StoreSpec},
+    wire::Wiring,
+};
+
+/// The topology in the making.
+pub(crate) struct Draft {
+    pub(crate) plan: Plan,
+    pub(crate) wiring: Wiring,
+    pub(crate) duplicate_stores: Vec<(String, NodeId)>,
+}
+
+/// A handle to the topology in the making; streams and tables carry one.
+#[derive(Clone)]
+pub(crate) struct Graph(Arc<Mutex<Draft>>);
+
+impl Graph {
+    pub(crate) fn new(app: &str) -> Self {
+        let plan = Plan {
+            app: app.to_owned(),
+            nodes: Vec::new(),
+            stores: Default::default(),
+            global_stores: Default::default(),
+            subtopologies: Vec::new(),
+        };
+        Self(Arc::new(Mutex::new(Draft { plan, wiring: Wiring::default(), duplicate_stores: Vec::new() })))
+    }
+
+    /// Never held while user code runs.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Draft> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends a step. `name` is the user's; otherwise it is made of the operation and the step's number.
+    #[track_caller]
+    pub(crate) fn add(
+        &self,
+        name: Option<&str>,
+        op: &str,
+        kind: NodeKind,
+        parents: Vec<NodeId>,
+        wire: impl FnOnce(&mut Wiring, NodeId),
+    ) -> NodeId {
+        let location = Location::caller();
+        let mut draft = self.lock();
+        let id = NodeId(draft.plan.nodes.len() as u32);
+        let name = name.map_or_else(|| format!("{op}-{}", id.0), str::to_owned);
+        draft.plan.nodes.push(Node { id, name, kind, parents });
+        draft.wiring.locations.insert(id, location);
+        wire(&mut draft.wiring, id);
+        id
+    }
+
+    /// Declares a store of node `id`.
+    pub(crate) fn declare_store(&self, id: NodeId, name: &str, make: impl FnOnce(String) -> StoreSpec) {
+        let mut draft = self.lock();
+        let changelog = format!("{}-{name}-changelog", draft.plan.app);
+        if draft.plan.stores.insert(name.to_owned(), make(changelog)).is_some() {
+            draft.duplicate_stores.push((name.to_owned(), id));
+        }
+    }
+
+    /// Declares a global table's store.
+    pub(crate) fn declare_global(&self, name: &str, store: GlobalStore) {
+        let mut draft = self.lock();
+        let taken = draft.plan.stores.contains_key(name) || draft.plan.global_stores.contains_key(name);
+        if taken {
+            let id = NodeId(draft.plan.nodes.len() as u32);
+            draft.duplicate_stores.push((name.to_owned(), id));
+        }
+        draft.plan.global_stores.insert(name.to_owned(), store);
+    }
+
+    /// Renames a step.
+    pub(crate) fn rename(&self, id: NodeId, name: &str) {
+        let mut draft = self.lock();
+        if let Some(node) = draft.plan.nodes.get_mut(id.0 as usize) {
+            name.clone_into(&mut node.name);
+        }
+    }
+}

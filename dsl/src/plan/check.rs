@@ -1,0 +1,190 @@
+//! The checks of `build()`: all mistakes at once, each with code, node, reason and help.
+
+use std::collections::BTreeMap;
+
+use headwater_core::check_name;
+
+use super::{NodeKind, Plan};
+use crate::error::TopologyError;
+
+/// Every mistake that the plan alone shows.
+pub(crate) fn check(plan: &Plan) -> Vec<TopologyError> {
+    let mut found = Vec::new();
+    names(plan, &mut found);
+    duplicates(plan, &mut found);
+    windows(plan, &mut found);
+    partitions(plan, &mut found);
+    rules(plan, &mut found);
+    topics(plan, &mut found);
+    found
+}
+
+fn names(plan: &Plan, found: &mut Vec<TopologyError>) {
+    let mut check = |node: &str, what: &str, name: &str| {
+        if let Err(error) = check_name(what, name) {
+            found.push(TopologyError::from_error(&error, node));
+        }
+    };
+    check("application", "the application id", &plan.app);
+    for node in &plan.nodes {
+        check(&node.name, "the node name", &node.name);
+        match &node.kind {
+            NodeKind::Source { topic, .. } | NodeKind::To { topic, .. } => check(&node.name, "the topic", topic),
+            NodeKind::Repartition { label, .. } => check(&node.name, "the repartition's name", label),
+            _ => {}
+        }
+    }
+    for store in plan.stores.keys().chain(plan.global_stores.keys()) {
+        check(store, "the store's name", store);
+    }
+}
+
+fn duplicates(plan: &Plan, found: &mut Vec<TopologyError>) {
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut labels: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut sources: BTreeMap<&str, &str> = BTreeMap::new();
+    for node in &plan.nodes {
+        if let Some(first) = seen.insert(&node.name, &node.name) {
+            found.push(TopologyError::new(
+                "HW0102",
+                &node.name,
+                format!("two steps are called {first}"),
+                "every step, store and repartition has a name of its own; rename one",
+            ));
+        }
+        if let NodeKind::Repartition { label, .. } = &node.kind {
+            if labels.insert(label, &node.name).is_some() {
+                found.push(TopologyError::new(
+                    "HW0102",
+                    &node.name,
+                    format!("two groupings or repartitions are called {label}"),
+                    "the name becomes a topic's name; rename one",
+                ));
+            }
+        }
+        if let NodeKind::Source { topic, .. } = &node.kind {
+            if let Some(first) = sources.insert(topic, &node.name) {
+                found.push(TopologyError::new(
+                    "HW0103",
+                    &node.name,
+                    format!("topic {topic} is read twice, by {first} and {}", node.name),
+                    "read it once and use the stream several times: each use gets every record",
+                ));
+            }
+        }
+    }
+}
+
+fn windows(plan: &Plan, found: &mut Vec<TopologyError>) {
+    for node in &plan.nodes {
+        let NodeKind::WindowedAggregate { size_ms, grace_ms, .. } = &node.kind else { continue };
+        if *size_ms <= 0 {
+            let reason = format!("the window's size is {size_ms} ms");
+            found.push(TopologyError::new("HW0104", &node.name, reason, "a window's size is at least 1 ms"));
+        }
+        match grace_ms {
+            None => found.push(TopologyError::new(
+                "HW0105",
+                &node.name,
+                "the window has no grace".to_owned(),
+                "say how late records may come: .grace(minutes(10)), or .no_grace() for not at all",
+            )),
+            Some(grace) if *grace < 0 => found.push(TopologyError::new(
+                "HW0105",
+                &node.name,
+                format!("the grace is {grace} ms"),
+                "a grace is 0 ms or more",
+            )),
+            Some(_) => {}
+        }
+    }
+}
+
+fn partitions(plan: &Plan, found: &mut Vec<TopologyError>) {
+    for node in &plan.nodes {
+        if let NodeKind::Repartition { partitions: Some(n), .. } = &node.kind {
+            if *n < 1 {
+                let reason = format!("{n} partitions were asked for");
+                found.push(TopologyError::new("HW0106", &node.name, reason, "a topic has at least 1 partition"));
+            }
+        }
+        // Two repartitions with unlike explicit counts must not meet at one store.
+        let stateful = matches!(node.kind, NodeKind::Aggregate { .. } | NodeKind::WindowedAggregate { .. });
+        if !stateful {
+            continue;
+        }
+        let mut counts: Vec<(String, i32)> = Vec::new();
+        for id in plan.sources_of(node.id) {
+            if let Some(NodeKind::Repartition { label, partitions: Some(n), .. }) = plan.node(id).map(|n| &n.kind) {
+                counts.push((label.clone(), *n));
+            }
+        }
+        if counts.windows(2).any(|pair| matches!(pair, [a, b] if a.1 != b.1)) {
+            let list: Vec<_> = counts.iter().map(|(label, n)| format!("{label} has {n}")).collect();
+            found.push(TopologyError::new(
+                "HW0111",
+                &node.name,
+                format!("the inputs have different partition counts: {}", list.join(", ")),
+                "give them the same number of partitions",
+            ));
+        }
+    }
+}
+
+fn rules(plan: &Plan, found: &mut Vec<TopologyError>) {
+    for node in &plan.nodes {
+        let NodeKind::Validate { rules } = &node.kind else { continue };
+        if rules.is_empty() {
+            let reason = "there are no rules to test".to_owned();
+            found.push(TopologyError::new("HW0107", &node.name, reason, "add rules, or leave the step out"));
+        }
+        let mut seen: BTreeMap<&str, ()> = BTreeMap::new();
+        for rule in rules {
+            if let Err(error) = check_name("the rule's name", &rule.name) {
+                found.push(TopologyError::from_error(&error, &node.name));
+            }
+            if let Some(topic) = rule.route.strip_prefix("dead_letter ") {
+                if let Err(error) = check_name("the dead-letter topic", topic) {
+                    found.push(TopologyError::from_error(&error, &node.name));
+                }
+            }
+            if rule.test.starts_with("invalid pattern") {
+                let reason = format!("rule {}: {}", rule.name, rule.test);
+                found.push(TopologyError::new("HW0108", &node.name, reason, "correct the regular expression"));
+            }
+            if seen.insert(&rule.name, ()).is_some() {
+                let reason = format!("two rules are called {}", rule.name);
+                found.push(TopologyError::new(
+                    "HW0102",
+                    &node.name,
+                    reason,
+                    "a rule is counted by its name; rename one",
+                ));
+            }
+        }
+    }
+}
+
+fn topics(plan: &Plan, found: &mut Vec<TopologyError>) {
+    let written = plan.output_topics();
+    for node in &plan.nodes {
+        if let NodeKind::Source { topic, .. } = &node.kind {
+            if written.contains(&topic.as_str()) {
+                found.push(TopologyError::new(
+                    "HW0109",
+                    &node.name,
+                    format!("topic {topic} is both read and written by this topology"),
+                    "a topology that feeds itself never reaches the end of its input; use another topic",
+                ));
+            }
+        }
+    }
+    if !plan.nodes.iter().any(|node| matches!(node.kind, NodeKind::Source { .. })) {
+        found.push(TopologyError::new(
+            "HW0112",
+            "application",
+            "the topology reads no topic".to_owned(),
+            "start with stream(..) or table(..)",
+        ));
+    }
+}

@@ -1,0 +1,31 @@
+//! The pass that follows the key: a step that may change it marks everything below; the next step that needs equal
+//! keys together gets its repartition topic, and a clean key after it.
+
+use std::collections::BTreeSet;
+
+use super::{NodeId, NodeKind, Plan};
+
+/// Gives every repartition below a changed key (and every forced one) its topic `<app>-<label>-repartition`.
+pub(crate) fn insert_repartitions(mut plan: Plan) -> Plan {
+    let mut changed: BTreeSet<NodeId> = BTreeSet::new();
+    for index in 0..plan.nodes.len() {
+        let app = plan.app.clone();
+        let Some(node) = plan.nodes.get_mut(index) else { continue };
+        let inherits = node.parents.iter().any(|parent| changed.contains(parent));
+        match &mut node.kind {
+            NodeKind::Repartition { label, topic, forced, .. } => {
+                if inherits || *forced {
+                    *topic = Some(format!("{app}-{label}-repartition"));
+                }
+            }
+            NodeKind::Stateless { changes_key: true, .. } => {
+                changed.insert(node.id);
+            }
+            _ if inherits => {
+                changed.insert(node.id);
+            }
+            _ => {}
+        }
+    }
+    plan
+}

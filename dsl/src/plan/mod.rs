@@ -1,0 +1,18 @@
+//! The plan: what a program's topology *is*, as plain data. No closures, clocks or IO; the same program gives the
+//! same plan, byte for byte.
+
+mod check;
+mod cut;
+mod describe;
+mod diff;
+mod lineage;
+mod mermaid;
+mod node;
+mod partitions;
+mod version;
+
+pub(crate) use check::check;
+pub(crate) use cut::cut;
+pub use diff::PlanDiff;
+pub(crate) use lineage::insert_repartitions;
+pub use node::{EmitStrategy, GlobalStore, Node, NodeId, NodeKind, Plan, RuleSpec, StoreKind, StoreSpec, Subtopology};

@@ -1,0 +1,278 @@
+//! The plan's words.
+
+use std::collections::BTreeMap;
+
+use headwater_core::SinkSpec;
+use serde::{Deserialize, Serialize};
+
+/// A node's number: its place in the order in which the program wrote its steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NodeId(pub u32);
+
+/// A topology as data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The application id: prefix of internal topics, name of the consumer group.
+    pub app: String,
+    /// Every step, in the order written. A node's parents come before it.
+    pub nodes: Vec<Node>,
+    /// The state stores by name.
+    pub stores: BTreeMap<String, StoreSpec>,
+    /// The global tables' stores by name.
+    pub global_stores: BTreeMap<String, GlobalStore>,
+    /// The parts that run as tasks of their own, connected through repartition topics only.
+    pub subtopologies: Vec<Subtopology>,
+}
+
+/// One step of the topology.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its number.
+    pub id: NodeId,
+    /// Its name: the user's, or made of the operation and the number for stateless steps.
+    pub name: String,
+    /// What it does.
+    #[serde(flatten)]
+    pub kind: NodeKind,
+    /// Where its records come from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<NodeId>,
+}
+
+/// What a node does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum NodeKind {
+    /// Reads a topic.
+    Source {
+        /// The topic.
+        topic: String,
+        /// The key's format.
+        key: String,
+        /// The value's format.
+        value: String,
+        /// The topic for records that cannot be decoded; without it they stop the program.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        dead_letter: Option<String>,
+    },
+    /// Keeps the latest value per key of a topic.
+    Table {
+        /// The store.
+        store: String,
+    },
+    /// Looks at or changes records without state.
+    Stateless {
+        /// The operator, such as `map_values`.
+        op: String,
+        /// Whether the key may be another one afterwards.
+        changes_key: bool,
+    },
+    /// Brings records of equal keys together; a topic only where the key was changed before.
+    Repartition {
+        /// The user's name for it.
+        label: String,
+        /// The topic `<app>-<label>-repartition`, once the plan needs one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        topic: Option<String>,
+        /// The number of partitions, if the user chose it. Otherwise as many as the widest upstream topic.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        partitions: Option<i32>,
+        /// Whether the user asked for the topic even with an unchanged key.
+        forced: bool,
+        /// The key's format.
+        key: String,
+        /// The value's format.
+        value: String,
+    },
+    /// Folds records per key.
+    Aggregate {
+        /// `count`, `reduce` or `aggregate`.
+        op: String,
+        /// The store.
+        store: String,
+    },
+    /// Folds records per key and window.
+    WindowedAggregate {
+        /// `count`, `reduce` or `aggregate`.
+        op: String,
+        /// The store.
+        store: String,
+        /// The windows' length in milliseconds.
+        size_ms: i64,
+        /// How long after its end a window still takes records; `None` is an error found by `build()`.
+        grace_ms: Option<i64>,
+        /// When results go downstream.
+        emit: EmitStrategy,
+    },
+    /// Joins each record with a global table's row.
+    GlobalJoin {
+        /// The global table's store.
+        store: String,
+        /// Whether a record without a row is kept.
+        left: bool,
+    },
+    /// Tests records against named rules.
+    Validate {
+        /// The rules in order.
+        rules: Vec<RuleSpec>,
+    },
+    /// Writes to a topic.
+    To {
+        /// The topic.
+        topic: String,
+        /// The key's format.
+        key: String,
+        /// The value's format.
+        value: String,
+    },
+    /// Writes to a sink outside the log.
+    Sink {
+        /// What and where.
+        sink: SinkSpec,
+    },
+}
+
+/// A rule of a `validate` step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleSpec {
+    /// The rule's name.
+    pub name: String,
+    /// What it tests, such as `not_null` or `range 80..`.
+    pub test: String,
+    /// How bad a broken rule is: `warn` or `error`.
+    pub severity: String,
+    /// Where a record that breaks it goes: `tag`, `drop`, `dead_letter <topic>` or `fail`.
+    pub route: String,
+}
+
+/// When a windowed aggregation sends results downstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmitStrategy {
+    /// Every changed window at each commit.
+    OnWindowUpdate,
+    /// Each window once, when it has closed.
+    OnWindowClose,
+}
+
+/// A state store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreSpec {
+    /// How its keys are laid out.
+    pub kind: StoreKind,
+    /// The key's format.
+    pub key: String,
+    /// The value's format.
+    pub value: String,
+    /// The changelog topic `<app>-<store>-changelog`.
+    pub changelog: String,
+}
+
+/// How a store's keys are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreKind {
+    /// One row per key.
+    KeyValue,
+    /// One row per window start and key, ordered by time.
+    Window,
+}
+
+/// A global table's store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GlobalStore {
+    /// The topic it is filled from; also its changelog.
+    pub topic: String,
+    /// The key's format.
+    pub key: String,
+    /// The value's format.
+    pub value: String,
+}
+
+/// A connected part of the plan; with a partition number it is a task.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subtopology {
+    /// Its nodes. A repartition with a topic is in two: the upstream part writes it, the downstream part reads it.
+    pub nodes: Vec<NodeId>,
+    /// The nodes it reads from: sources, and repartitions it reads.
+    pub sources: Vec<NodeId>,
+    /// The stores of its nodes.
+    pub stores: Vec<String>,
+}
+
+impl Plan {
+    /// The node numbered `id`.
+    pub fn node(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.get(id.0 as usize)
+    }
+
+    /// The nodes that take records from `id`, in the order written.
+    pub fn children(&self, id: NodeId) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(move |node| node.parents.contains(&id))
+    }
+
+    /// The node called `name`.
+    pub fn node_named(&self, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// The topic a source or a repartition reads.
+    pub fn topic_read_by(&self, id: NodeId) -> Option<&str> {
+        match &self.node(id)?.kind {
+            NodeKind::Source { topic, .. } => Some(topic),
+            NodeKind::Repartition { topic, .. } => topic.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The topics a user must provide: sources' and global tables', sorted.
+    pub fn input_topics(&self) -> Vec<&str> {
+        let sources = self.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Source { topic, .. } => Some(topic.as_str()),
+            _ => None,
+        });
+        let mut topics: Vec<_> = sources.chain(self.global_stores.values().map(|g| g.topic.as_str())).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        topics
+    }
+
+    /// The topics the program writes for others: outputs and dead letters, sorted.
+    pub fn output_topics(&self) -> Vec<&str> {
+        let mut topics = Vec::new();
+        for node in &self.nodes {
+            match &node.kind {
+                NodeKind::To { topic, .. } => topics.push(topic.as_str()),
+                NodeKind::Source { dead_letter: Some(topic), .. } => topics.push(topic.as_str()),
+                NodeKind::Validate { rules } => {
+                    topics.extend(rules.iter().filter_map(|rule| rule.route.strip_prefix("dead_letter ")));
+                }
+                _ => {}
+            }
+        }
+        topics.sort_unstable();
+        topics.dedup();
+        topics
+    }
+
+    /// The repartition topics, in plan order.
+    pub fn repartition_topics(&self) -> Vec<&str> {
+        self.nodes
+            .iter()
+            .filter_map(|node| match &node.kind {
+                NodeKind::Repartition { topic, .. } => topic.as_deref(),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The number of the sub-topology that writes to the repartition node `id`.
+    pub fn upstream_of(&self, id: NodeId) -> Option<usize> {
+        self.subtopologies.iter().position(|part| part.nodes.contains(&id) && !part.sources.contains(&id))
+    }
+
+    /// The plan as pretty JSON, stable across runs.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,98 @@
+//! How many partitions internal topics have, and how many tasks each sub-topology.
+
+use std::collections::BTreeMap;
+
+use headwater_core::{Error, ErrorKind, Result};
+
+use super::{NodeId, NodeKind, Plan};
+
+impl Plan {
+    /// The partition count of every topic the plan reads: the inputs' as `of_input` says, and each repartition
+    /// topic's: the user's choice, else as many as the widest topic of the sub-topology that writes it.
+    ///
+    /// # Errors
+    /// `HW0110` for an input that does not exist, `HW0111` where records of equal keys would be spread over topics
+    /// of different partition counts.
+    pub fn partition_counts(&self, of_input: &dyn Fn(&str) -> Option<i32>) -> Result<BTreeMap<String, i32>> {
+        let mut counts = BTreeMap::new();
+        for topic in self.input_topics() {
+            let count = of_input(topic).ok_or_else(|| {
+                Error::new(ErrorKind::Config, "HW0110", format!("topic {topic} does not exist"))
+                    .help("create it, or feed it first; nothing was written")
+            })?;
+            counts.insert(topic.to_owned(), count);
+        }
+        // Nodes come in topological order, so a repartition's upstream is known by the time it is reached.
+        for node in &self.nodes {
+            let NodeKind::Repartition { topic: Some(topic), partitions, .. } = &node.kind else { continue };
+            let widest = self.upstream_of(node.id).and_then(|part| self.task_count(part, &counts));
+            let count = partitions.or(widest).ok_or_else(|| {
+                Error::new(ErrorKind::Internal, "HW0100", format!("repartition topic {topic} has no upstream"))
+            })?;
+            counts.insert(topic.clone(), count);
+        }
+        self.check_copartitioning(&counts)?;
+        Ok(counts)
+    }
+
+    /// How many tasks sub-topology `part` has: the greatest partition count of its sources.
+    pub fn task_count(&self, part: usize, counts: &BTreeMap<String, i32>) -> Option<i32> {
+        let part = self.subtopologies.get(part)?;
+        part.sources
+            .iter()
+            .filter_map(|id| self.topic_read_by(*id))
+            .filter_map(|topic| counts.get(topic))
+            .max()
+            .copied()
+    }
+
+    /// A store must find all records of a key in one task, so all topics that feed it have equal counts.
+    fn check_copartitioning(&self, counts: &BTreeMap<String, i32>) -> Result<()> {
+        for node in &self.nodes {
+            let stateful = matches!(
+                node.kind,
+                NodeKind::Aggregate { .. } | NodeKind::WindowedAggregate { .. } | NodeKind::Table { .. }
+            );
+            if !stateful {
+                continue;
+            }
+            let fed_by: Vec<(String, i32)> = self
+                .sources_of(node.id)
+                .into_iter()
+                .filter_map(|id| self.topic_read_by(id))
+                .filter_map(|topic| counts.get(topic).map(|n| (topic.to_owned(), *n)))
+                .collect();
+            let differ = fed_by.windows(2).any(|pair| matches!(pair, [a, b] if a.1 != b.1));
+            if differ {
+                let list: Vec<_> = fed_by.iter().map(|(topic, n)| format!("{topic} has {n}")).collect();
+                return Err(Error::new(
+                    ErrorKind::Topology,
+                    "HW0111",
+                    format!("the inputs have different partition counts: {}", list.join(", ")),
+                )
+                .at_node(&node.name)
+                .help(
+                    "give the topics equal partition counts, or put .repartition(..) with one count before the merge",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The sources and repartition topics whose records reach `id` inside its task.
+    pub fn sources_of(&self, id: NodeId) -> Vec<NodeId> {
+        let mut found = Vec::new();
+        let mut open = vec![id];
+        while let Some(at) = open.pop() {
+            let Some(node) = self.node(at) else { continue };
+            if at != id && self.topic_read_by(at).is_some() {
+                found.push(at);
+            } else {
+                open.extend(&node.parents);
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}

@@ -1,0 +1,192 @@
+//! The writing half of a repartition.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+};
+
+use headwater_core::{Error, ErrorKind, Headers, Payload, Result, Serde, Timestamp, partition_for_key};
+
+use super::envelope::{Content, Envelope};
+use crate::{
+    bounds::Data,
+    plan::{NodeId, NodeKind},
+    task::{CommitStep, Lineage, Queue, Slot, TaskContext, TopicWriter, lineage, minimum, queues_of},
+    wire::{Flow, Meta, Push, TaskBuilder},
+};
+
+/// What this sender's time is, by where its records come from.
+enum SenderTime {
+    /// Straight from sources: the task's stream time.
+    Task,
+    /// Handed on from several upstream tasks: their time judges lateness, the least of them is progress.
+    Forwarded(Vec<Rc<Queue>>),
+    /// Final results of windows: the greatest time among them.
+    Emitted(Slot),
+}
+
+pub(super) struct Sender<K, V> {
+    node: String,
+    keys: Arc<dyn Serde<K>>,
+    values: Arc<dyn Serde<V>>,
+    topic: Rc<dyn TopicWriter>,
+    null_keys: Slot,
+    context: Rc<TaskContext>,
+    marks: Rc<Marks>,
+    scratch: RefCell<(Vec<u8>, Vec<u8>)>,
+}
+
+/// What each partition has been told of this task's time.
+struct Marks {
+    topic: Rc<dyn TopicWriter>,
+    context: Rc<TaskContext>,
+    time: SenderTime,
+    told: RefCell<Vec<Timestamp>>,
+    told_end: Cell<bool>,
+    told_idle: Cell<bool>,
+}
+
+impl<K: Data, V: Data> Sender<K, V> {
+    pub(super) fn new(
+        builder: &mut TaskBuilder<'_>,
+        id: NodeId,
+        keys: Arc<dyn Serde<K>>,
+        values: Arc<dyn Serde<V>>,
+    ) -> Result<Self> {
+        let node = builder.node(id)?;
+        let NodeKind::Repartition { topic: Some(name), .. } = &node.kind else {
+            return Err(Error::new(ErrorKind::Internal, "HW0100", "a repartition without topic has no sender"));
+        };
+        let context = builder.context.clone();
+        let topic = builder.env.topic(name)?;
+        let time = match lineage(builder, id) {
+            Lineage::Sources => SenderTime::Task,
+            Lineage::Upstreams => SenderTime::Forwarded(queues_of(builder, id)?),
+            Lineage::Emitted => SenderTime::Emitted(context.memo.slot(&format!("emitted/{name}"), Timestamp::MIN)?),
+        };
+        let told = vec![Timestamp::MIN; usize::try_from(topic.partitions()).unwrap_or_default()];
+        let marks = Rc::new(Marks {
+            topic: topic.clone(),
+            context: context.clone(),
+            time,
+            told: RefCell::new(told),
+            told_end: Cell::new(false),
+            told_idle: Cell::new(false),
+        });
+        context.at_commit(marks.clone());
+        Ok(Self {
+            node: node.name.clone(),
+            keys,
+            values,
+            null_keys: context.memo.slot(&format!("null-key:{}", node.name), 0)?,
+            topic,
+            context,
+            marks,
+            scratch: RefCell::default(),
+        })
+    }
+}
+
+impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
+    fn push(&self, meta: Meta<'_>, key: K, value: V) -> Flow {
+        let mut scratch = self.scratch.borrow_mut();
+        let (key_bytes, bytes) = &mut *scratch;
+        key_bytes.clear();
+        let key = self.keys.encode(&key, key_bytes).map_err(|e| e.while_encoding("the key").at_node(&self.node))?;
+        if key == Payload::Null {
+            self.context.count(&self.null_keys);
+            return Ok(());
+        }
+        let (time, is_progress) = self.marks.time_of(meta.timestamp);
+        let upstream = u64::try_from(self.context.id.partition).unwrap_or_default();
+        bytes.clear();
+        let head = Envelope { upstream, time, is_progress, content: Content::Record(Some(&[])) };
+        head.encode_head(bytes);
+        let value = self.values.encode(&value, bytes).map_err(|e| e.while_encoding("the value").at_node(&self.node))?;
+        if value == Payload::Null {
+            bytes.clear();
+            Envelope { content: Content::Record(None), ..head }.encode_head(bytes);
+        }
+        let partition = partition_for_key(key_bytes, self.topic.partitions());
+        if is_progress {
+            self.marks.note(partition, time);
+        }
+        self.topic.send(partition, meta.timestamp, Some(key_bytes), Some(bytes), meta.headers)
+    }
+}
+
+impl Marks {
+    /// The time to send with a record, and whether it is progress.
+    fn time_of(&self, timestamp: Timestamp) -> (Timestamp, bool) {
+        match &self.time {
+            SenderTime::Task => (self.context.stream_time.get(), true),
+            SenderTime::Forwarded(_) => (self.context.sender_time.get().unwrap_or(timestamp), false),
+            SenderTime::Emitted(greatest) => {
+                greatest.set(greatest.get().max(timestamp));
+                (greatest.get(), true)
+            }
+        }
+    }
+
+    /// This task's progress, if it is known.
+    fn progress(&self) -> Option<Timestamp> {
+        let time = match &self.time {
+            SenderTime::Task => self.context.stream_time.get(),
+            SenderTime::Forwarded(queues) => minimum(queues, self.context.run_id)?,
+            SenderTime::Emitted(greatest) => greatest.get(),
+        };
+        Some(time).filter(|time| *time != Timestamp::MIN)
+    }
+
+    fn note(&self, partition: i32, time: Timestamp) {
+        let index = usize::try_from(partition).unwrap_or(usize::MAX);
+        if let Some(told) = self.told.borrow_mut().get_mut(index) {
+            *told = (*told).max(time);
+        }
+        self.told_idle.set(false);
+    }
+
+    fn tell(&self, partition: i32, time: Timestamp, content: Content<'_>) -> Flow {
+        let upstream = u64::try_from(self.context.id.partition).unwrap_or_default();
+        let mut bytes = Vec::new();
+        Envelope { upstream, time, is_progress: true, content }.encode_head(&mut bytes);
+        self.topic.send(partition, time.max(0), None, Some(&bytes), &Headers::new())
+    }
+}
+
+impl CommitStep for Marks {
+    /// Tells every partition what it does not know yet: time that no record carried there, the end, idleness.
+    fn before_commit(&self) -> Flow {
+        let progress = self.progress();
+        let partitions = self.topic.partitions();
+        if self.context.ended.get() {
+            if !self.told_end.replace(true) {
+                for partition in 0..partitions {
+                    let time = progress.unwrap_or(Timestamp::MIN);
+                    self.tell(partition, time, Content::End(self.context.run_id))?;
+                }
+            }
+            return Ok(());
+        }
+        if self.context.idle.get() {
+            if !self.told_idle.replace(true) {
+                for partition in 0..partitions {
+                    self.tell(partition, progress.unwrap_or(Timestamp::MIN), Content::Idle)?;
+                }
+            }
+            return Ok(());
+        }
+        let Some(time) = progress else { return Ok(()) };
+        let returned = self.told_idle.replace(false);
+        for partition in 0..partitions {
+            let index = usize::try_from(partition).unwrap_or(usize::MAX);
+            let behind = self.told.borrow().get(index).is_some_and(|told| *told < time);
+            if behind || returned {
+                self.tell(partition, time, Content::Progress)?;
+                self.note(partition, time);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! Sources: from a record's bytes to a typed push.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use headwater_core::{Error, ErrorKind, Offset, RecordRef, Result, Serde, Timestamp};
+
+use crate::{
+    bounds::Data,
+    dead_letter::{DeadLetters, Raw},
+    plan::{NodeId, NodeKind},
+    task::{Blame, Queue, Slot, TaskContext, TaskSource},
+    vocab::{Consumed, Extractor},
+    wire::{Meta, Target, Wiring},
+};
+
+/// Decodes one topic's records.
+pub(crate) struct Decoder<K, V> {
+    keys: Arc<dyn Serde<K>>,
+    values: Arc<dyn Serde<V>>,
+    timestamp: Option<Extractor<K, V>>,
+}
+
+impl<K: Data, V: Data> Decoder<K, V> {
+    pub(crate) fn new(consumed: Consumed<K, V>) -> Self {
+        Self { keys: consumed.keys, values: consumed.values, timestamp: consumed.timestamp }
+    }
+
+    pub(crate) fn decode(&self, record: &RecordRef<'_>) -> Result<(K, V)> {
+        let key = self.keys.decode(record.key).map_err(|error| error.while_decoding("the key"))?;
+        let value = self.values.decode(record.value).map_err(|error| error.while_decoding("the value"))?;
+        Ok((key, value))
+    }
+}
+
+/// Registers how node `id` reads its topic.
+pub(crate) fn wire_source<K: Data, V: Data>(wiring: &mut Wiring, id: NodeId, decoder: Arc<Decoder<K, V>>) {
+    wiring.source(id, move |builder, id| {
+        let next = builder.next::<K, V>(id)?;
+        let NodeKind::Source { topic, dead_letter, .. } = &builder.node(id)?.kind else {
+            return Err(Error::new(ErrorKind::Internal, "HW0100", "a source's wiring stands under another step"));
+        };
+        let dead_letters = match dead_letter {
+            Some(to) => Some(DeadLetters::new(builder.env.topic(to)?)),
+            None => None,
+        };
+        let context = builder.context.clone();
+        Ok(Rc::new(Source {
+            id,
+            topic: topic.as_str().into(),
+            decoder: decoder.clone(),
+            next,
+            undecodable: context.memo.slot(&format!("undecodable:{topic}"), 0)?,
+            untimely: context.memo.slot(&format!("negative-timestamp:{topic}"), 0)?,
+            queue: context.queue(topic)?,
+            context,
+            dead_letters,
+            head: RefCell::new(None),
+        }))
+    });
+}
+
+/// A record decoded early, to learn its event time.
+struct Head<K, V> {
+    offset: Offset,
+    decoded: (K, V),
+}
+
+struct Source<K, V> {
+    id: NodeId,
+    topic: Arc<str>,
+    decoder: Arc<Decoder<K, V>>,
+    next: Target<K, V>,
+    context: Rc<TaskContext>,
+    dead_letters: Option<DeadLetters>,
+    undecodable: Slot,
+    untimely: Slot,
+    queue: Rc<Queue>,
+    head: RefCell<Option<Head<K, V>>>,
+}
+
+impl<K: Data, V: Data> Source<K, V> {
+    fn event_time(&self, record: &RecordRef<'_>, key: &K, value: &V) -> Timestamp {
+        match &self.decoder.timestamp {
+            None => record.timestamp,
+            Some(extract) => {
+                let blame = Blame::new(self.id);
+                let time = extract(key, value);
+                blame.clear();
+                time
+            }
+        }
+    }
+
+    fn decoded(&self, record: &RecordRef<'_>) -> Result<(K, V)> {
+        match self.head.take() {
+            Some(head) if head.offset == record.offset => Ok(head.decoded),
+            _ => self.decoder.decode(record),
+        }
+    }
+}
+
+impl<K: Data, V: Data> TaskSource for Source<K, V> {
+    fn timestamp(&self, record: &RecordRef<'_>) -> Timestamp {
+        if self.decoder.timestamp.is_none() {
+            return record.timestamp;
+        }
+        let Ok((key, value)) = self.decoder.decode(record) else { return record.timestamp };
+        let time = self.event_time(record, &key, &value);
+        let head = Head { offset: record.offset, decoded: (key, value) };
+        self.head.replace(Some(head));
+        time
+    }
+
+    fn process(&self, record: &RecordRef<'_>) -> Result<()> {
+        let (key, value) = match self.decoded(record) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                let Some(dead_letters) = &self.dead_letters else { return Err(error) };
+                self.context.count(&self.undecodable);
+                let raw = Raw { topic: &self.topic, partition: self.context.partition.get(), record };
+                return dead_letters.send(&raw, &record.headers, error.code(), &error.to_string(), None);
+            }
+        };
+        let timestamp = self.event_time(record, &key, &value);
+        if timestamp < 0 {
+            self.context.count(&self.untimely);
+            return Ok(());
+        }
+        let stream_time = &self.context.stream_time;
+        stream_time.set(stream_time.get().max(timestamp));
+        self.queue.speak(timestamp);
+        self.context.sender_time.set(None);
+        self.context.keep_raw(&self.topic, record);
+        self.next.push(Meta { timestamp, headers: &record.headers }, key, value)
+    }
+}

@@ -1,0 +1,229 @@
+//! The typed key-value store.
+
+use std::{cell::RefCell, hash::Hash, ops::ControlFlow, rc::Rc, sync::Arc};
+
+use headwater_core::{Error, ErrorKind, Headers, Payload, Result, Serde, StoreReader, Timestamp};
+
+use super::buffer::{Buffer, Row};
+use crate::{
+    bounds::Data,
+    task::{CommitStep, StoreChangeVisitor},
+    wire::{Change, Flow, Meta, Target},
+};
+
+/// First byte of every stored value: timestamp (8 bytes, big endian), then the value in the store's format.
+const FORMAT: u8 = 1;
+/// Rows kept in memory across commits, per store and task.
+const KEPT_ROWS: usize = 200_000;
+
+/// The formats of a store.
+pub(crate) struct StoreSerdes<K, V> {
+    pub(crate) keys: Arc<dyn Serde<K>>,
+    pub(crate) values: Arc<dyn Serde<V>>,
+}
+
+/// A store's rows: those in memory over those committed.
+pub(crate) struct KvStore<K, V> {
+    name: String,
+    serdes: StoreSerdes<K, V>,
+    base: Rc<dyn StoreReader>,
+    buffer: RefCell<Buffer<K, V>>,
+    /// Gets every changed row at commit; `None` if nobody listens or results go elsewhere.
+    listener: Option<Target<K, Change<V>>>,
+}
+
+/// A row taken out of a store.
+pub(crate) struct Taken<K, V> {
+    pub(crate) key: K,
+    pub(crate) value: V,
+    pub(crate) timestamp: Timestamp,
+}
+
+impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
+    pub(crate) fn new(
+        name: &str,
+        serdes: StoreSerdes<K, V>,
+        base: Rc<dyn StoreReader>,
+        listener: Option<Target<K, Change<V>>>,
+    ) -> Self {
+        Self { name: name.to_owned(), serdes, base, buffer: RefCell::new(Buffer::new()), listener }
+    }
+
+    /// Changes the row of `key` in place; setting it to `None` deletes it. The row's time becomes the greater of its
+    /// own and `timestamp`. Returns false, and does nothing, if the key is null.
+    pub(crate) fn update(&self, key: K, meta: Meta<'_>, change: impl FnOnce(&K, &mut Option<V>)) -> Result<bool> {
+        self.change(key, meta, |row| {
+            let fresh = row.value.is_none();
+            change(&row.key, &mut row.value);
+            row.timestamp = if fresh { meta.timestamp } else { row.timestamp.max(meta.timestamp) };
+        })
+    }
+
+    fn change(&self, key: K, meta: Meta<'_>, change: impl FnOnce(&mut Row<K, V>)) -> Result<bool> {
+        let mut buffer = self.buffer.borrow_mut();
+        let at = match buffer.find(&key) {
+            Some(at) => at,
+            None => match self.load(&mut buffer, key)? {
+                Some(at) => at,
+                None => return Ok(false),
+            },
+        };
+        let Some(row) = buffer.row_mut(at) else { return Ok(false) };
+        change(row);
+        if !meta.headers.is_empty() {
+            row.headers = Some(Box::new(meta.headers.clone()));
+        } else if row.headers.is_some() {
+            row.headers = None;
+        }
+        buffer.touch(at);
+        Ok(true)
+    }
+
+    /// Sets the row of `key`, with the time of this record whatever the row's was. Returns false if the key is null.
+    pub(crate) fn replace(&self, key: K, meta: Meta<'_>, value: Option<V>) -> Result<bool> {
+        self.change(key, meta, |row| {
+            row.value = value;
+            row.timestamp = meta.timestamp;
+        })
+    }
+
+    /// Reads the row of `key` into memory; `None` if the key is null.
+    fn load(&self, buffer: &mut Buffer<K, V>, key: K) -> Result<Option<usize>> {
+        let mut bytes = Vec::new();
+        if self.encode_key(&key, &mut bytes)? == Payload::Null {
+            return Ok(None);
+        }
+        let stored = self.base.get(&bytes)?;
+        let (value, timestamp) = match stored {
+            Some(stored) => {
+                let (timestamp, value) = self.decode_value(&stored)?;
+                (Some(value), timestamp)
+            }
+            None => (None, Timestamp::MIN),
+        };
+        Ok(Some(buffer.insert(key, value, timestamp)))
+    }
+
+    /// Removes and returns all rows whose encoded key is at or above `from` and below `to`, in key order.
+    pub(crate) fn take_range(&self, from: &[u8], to: Option<&[u8]>) -> Result<Vec<Taken<K, V>>> {
+        let mut buffer = self.buffer.borrow_mut();
+        let mut found: Vec<(Vec<u8>, usize)> = Vec::new();
+        let mut missing: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        self.base.range(from, to, &mut |key, value| {
+            missing.push((key.to_vec(), value.to_vec()));
+            ControlFlow::Continue(())
+        })?;
+        for (key, value) in missing {
+            let typed = self.serdes.keys.decode(Some(&key)).map_err(|e| self.damaged(&e))?;
+            if buffer.find(&typed).is_none() {
+                let (timestamp, value) = self.decode_value(&value)?;
+                buffer.insert(typed, Some(value), timestamp);
+            }
+        }
+        for (at, row) in buffer.rows().iter().enumerate().filter(|(_, row)| row.value.is_some()) {
+            let mut key = Vec::new();
+            self.encode_key(&row.key, &mut key)?;
+            if key.as_slice() >= from && to.is_none_or(|to| key.as_slice() < to) {
+                found.push((key, at));
+            }
+        }
+        found.sort_unstable();
+        let mut taken = Vec::with_capacity(found.len());
+        for (_, at) in found {
+            let Some(row) = buffer.row_mut(at) else { continue };
+            let timestamp = row.timestamp;
+            if let Some(value) = row.value.take() {
+                taken.push(Taken { key: row.key.clone(), value, timestamp });
+            }
+            buffer.touch(at);
+        }
+        Ok(taken)
+    }
+
+    fn encode_key(&self, key: &K, out: &mut Vec<u8>) -> Result<Payload> {
+        let payload = self.serdes.keys.encode(key, out);
+        payload.map_err(|error| error.while_encoding(&format!("the key of store {}", self.name)))
+    }
+
+    fn decode_value(&self, stored: &[u8]) -> Result<(Timestamp, V)> {
+        let (timestamp, value) = match stored.split_first() {
+            Some((&FORMAT, rest)) => rest.split_first_chunk().ok_or_else(|| self.damaged(&"the value is cut short"))?,
+            _ => return Err(self.damaged(&"the value's format byte is unknown")),
+        };
+        let value = self.serdes.values.decode(Some(value)).map_err(|error| self.damaged(&error))?;
+        Ok((Timestamp::from_be_bytes(*timestamp), value))
+    }
+
+    fn damaged(&self, what: &dyn std::fmt::Display) -> Error {
+        Error::new(ErrorKind::State, "HW0205", format!("a row of store {} cannot be read: {what}", self.name)).help(
+            "if the key's or value's type or serde was changed, replay into a new version; otherwise wipe the state \
+             directory, it is restored from the changelog",
+        )
+    }
+
+    fn visit_row(&self, row: &Row<K, V>, visit: &mut StoreChangeVisitor<'_>, scratch: &mut Scratch) -> Result<()> {
+        scratch.key.clear();
+        self.encode_key(&row.key, &mut scratch.key)?;
+        let Some(value) = &row.value else {
+            return if row.committed { visit(&self.name, &scratch.key, None) } else { Ok(()) };
+        };
+        scratch.value.clear();
+        scratch.value.push(FORMAT);
+        scratch.value.extend_from_slice(&row.timestamp.to_be_bytes());
+        let payload = self.serdes.values.encode(value, &mut scratch.value);
+        match payload.map_err(|error| error.while_encoding(&format!("a value of store {}", self.name)))? {
+            Payload::Bytes => visit(&self.name, &scratch.key, Some(&scratch.value)),
+            Payload::Null => visit(&self.name, &scratch.key, None),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Scratch {
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+/// Pairs of (row, time, headers) to send downstream once the buffer is no longer borrowed.
+type Emission<K, V> = Vec<(K, Change<V>, Timestamp, Option<Box<Headers>>)>;
+
+impl<K: Data + Hash + Eq, V: Data> CommitStep for KvStore<K, V> {
+    fn before_commit(&self) -> Flow {
+        let Some(listener) = &self.listener else { return Ok(()) };
+        let emission: Emission<K, V> = {
+            let buffer = self.buffer.borrow();
+            let rows = buffer.in_order_of_change().into_iter().filter_map(|at| buffer.row(at));
+            // A deletion of a row that was never there changes nothing.
+            rows.filter(|row| row.value.is_some() || row.committed)
+                .map(|row| {
+                    let change = Change { new: row.value.clone(), old: None };
+                    (row.key.clone(), change, row.timestamp, row.headers.clone())
+                })
+                .collect()
+        };
+        let none = Headers::new();
+        for (key, change, timestamp, headers) in emission {
+            listener.push(Meta { timestamp, headers: headers.as_deref().unwrap_or(&none) }, key, change)?;
+        }
+        Ok(())
+    }
+
+    fn changes(&self, visit: &mut StoreChangeVisitor<'_>) -> Result<()> {
+        let buffer = self.buffer.borrow();
+        let mut scratch = Scratch::default();
+        for at in buffer.in_order_of_change() {
+            if let Some(row) = buffer.row(at) {
+                self.visit_row(row, visit, &mut scratch)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn committed(&self) {
+        self.buffer.borrow_mut().committed(KEPT_ROWS);
+    }
+
+    fn dirty_rows(&self) -> usize {
+        self.buffer.borrow().dirty_count()
+    }
+}

@@ -1,0 +1,9 @@
+//! Typed stores: the write buffer in front of a store's bytes. It is the record cache, the read cache and the
+//! transaction's buffer at once; a row is encoded once per commit, however often it changed.
+
+mod buffer;
+mod kv;
+mod window;
+
+pub(crate) use kv::{KvStore, StoreSerdes};
+pub(crate) use window::{WindowKeys, start_bound};

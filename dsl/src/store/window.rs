@@ -1,0 +1,42 @@
+//! Keys of window stores: the window's start first, so that closing a window is a scan of one range.
+
+use std::sync::Arc;
+
+use headwater_core::{Payload, Serde, SerdeError, Timestamp};
+
+use crate::window::Windowed;
+
+/// `start (8 bytes, big endian, sign flipped) | key`: bytewise order is order of (start, key bytes).
+pub(crate) struct WindowKeys<K> {
+    keys: Arc<dyn Serde<K>>,
+    size_ms: i64,
+}
+
+impl<K> WindowKeys<K> {
+    pub(crate) fn new(keys: Arc<dyn Serde<K>>, size_ms: i64) -> Self {
+        Self { keys, size_ms }
+    }
+}
+
+/// The first key of a window that starts at `start`.
+pub(crate) fn start_bound(start: Timestamp) -> [u8; 8] {
+    (start ^ Timestamp::MIN).to_be_bytes()
+}
+
+impl<K: 'static> Serde<Windowed<K>> for WindowKeys<K> {
+    fn encode(&self, key: &Windowed<K>, out: &mut Vec<u8>) -> Result<Payload, SerdeError> {
+        out.extend_from_slice(&start_bound(key.start));
+        self.keys.encode(&key.key, out)
+    }
+
+    fn decode(&self, bytes: Option<&[u8]>) -> Result<Windowed<K>, SerdeError> {
+        let (start, key) =
+            bytes.and_then(<[u8]>::split_first_chunk).ok_or_else(|| SerdeError::new("a window key has a start"))?;
+        let start = Timestamp::from_be_bytes(*start) ^ Timestamp::MIN;
+        Ok(Windowed { key: self.keys.decode(Some(key))?, start, end: start.saturating_add(self.size_ms) })
+    }
+
+    fn format(&self) -> &'static str {
+        self.keys.format()
+    }
+}

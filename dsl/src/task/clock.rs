@@ -1,0 +1,165 @@
+//! Time as an operator sees it (ARCHITECTURE, "Time across a repartition").
+//!
+//! Directly behind sources an operator's time is the greatest timestamp that reached it, as in Kafka Streams. Behind a
+//! repartition topic with several upstream tasks that would make records of a slower upstream late in a backlog, so
+//! there a record is *late* by its sender's stream time when it was sent, and a window *closes* by the minimum over all
+//! upstream tasks. Both depend on each upstream's input order alone, so every replay gives the same answer.
+
+use std::rc::Rc;
+
+use headwater_core::{Result, Timestamp};
+
+use super::{Memo, Slot, TaskContext};
+use crate::{
+    plan::{EmitStrategy, NodeId, NodeKind},
+    wire::TaskBuilder,
+};
+
+const ACTIVE: i64 = 0;
+const IDLE: i64 = 1;
+
+/// What is known of one upstream task's time, or of one source partition's.
+pub(crate) struct Queue {
+    pub(crate) name: String,
+    /// The last known stream time; `i64::MIN` before the first word.
+    time: Slot,
+    /// `ACTIVE`, `IDLE`, or the id of the bounded run in which it ended.
+    state: Slot,
+}
+
+impl Queue {
+    pub(crate) fn new(name: &str, memo: &Memo) -> Result<Self> {
+        Ok(Self {
+            name: name.to_owned(),
+            time: memo.slot(&format!("time/{name}"), Timestamp::MIN)?,
+            state: memo.slot(&format!("state/{name}"), ACTIVE)?,
+        })
+    }
+
+    /// It spoke: its time is at least `time`.
+    pub(crate) fn speak(&self, time: Timestamp) {
+        self.time.set(self.time.get().max(time));
+        self.state.set(ACTIVE);
+    }
+
+    /// It has caught up and heard nothing for long.
+    pub(crate) fn fall_idle(&self) {
+        self.state.set(IDLE);
+    }
+
+    /// It ended in bounded run `run_id`.
+    pub(crate) fn end(&self, run_id: u64) {
+        self.state.set(run_mark(run_id));
+    }
+
+    /// Whether it ended in this run.
+    pub(crate) fn has_ended(&self, run_id: u64) -> bool {
+        self.state.get() == run_mark(run_id)
+    }
+
+    /// The time that closing must wait for; `None` if it need not wait for this queue.
+    pub(crate) fn holds_at(&self, run_id: u64) -> Option<Timestamp> {
+        let waits = self.state.get() != IDLE && !self.has_ended(run_id);
+        waits.then(|| self.time.get())
+    }
+}
+
+/// A run's id as a state: never one of the two words above.
+fn run_mark(run_id: u64) -> i64 {
+    (run_id | 1 << 62) as i64
+}
+
+/// The minimum over the queues that closing waits for; `None` if it waits for none.
+pub(crate) fn minimum(queues: &[Rc<Queue>], run_id: u64) -> Option<Timestamp> {
+    queues.iter().filter_map(|queue| queue.holds_at(run_id)).min()
+}
+
+/// One operator's time.
+pub(crate) enum OperatorTime {
+    /// The greatest timestamp that reached it.
+    Observed(Slot),
+    /// Lateness by the sender's time, closing by the minimum over these queues.
+    Upstream(Vec<Rc<Queue>>),
+}
+
+impl OperatorTime {
+    /// The time of node `id`, by what its records come from.
+    pub(crate) fn of(builder: &TaskBuilder<'_>, id: NodeId) -> Result<Self> {
+        let context = &builder.context;
+        match lineage(builder, id) {
+            Lineage::Sources | Lineage::Emitted => {
+                let name = &builder.node(id)?.name;
+                Ok(Self::Observed(context.memo.slot(&format!("observed/{name}"), Timestamp::MIN)?))
+            }
+            Lineage::Upstreams => Ok(Self::Upstream(queues_of(builder, id)?)),
+        }
+    }
+
+    /// A record of time `timestamp` arrives: returns the time by which it is late or not.
+    pub(crate) fn observe(&self, context: &TaskContext, timestamp: Timestamp) -> Timestamp {
+        match self {
+            Self::Observed(time) => {
+                time.set(time.get().max(timestamp));
+                time.get()
+            }
+            Self::Upstream(_) => context.sender_time.get().unwrap_or(timestamp),
+        }
+    }
+
+    /// The time up to which no record can come any more that is not late; `None` while that cannot be said.
+    pub(crate) fn closes_at(&self, context: &TaskContext) -> Option<Timestamp> {
+        match self {
+            Self::Observed(time) => Some(time.get()),
+            Self::Upstream(queues) => minimum(queues, context.run_id),
+        }
+    }
+}
+
+/// What the records reaching a node have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lineage {
+    /// They come straight from sources, or from a single upstream task.
+    Sources,
+    /// They were sent by several upstream tasks.
+    Upstreams,
+    /// They are final results of windows, in window order whatever the interleaving was.
+    Emitted,
+}
+
+/// The lineage of what reaches node `id`.
+pub(crate) fn lineage(builder: &TaskBuilder<'_>, id: NodeId) -> Lineage {
+    let mut open = builder.plan.node(id).map(|node| node.parents.clone()).unwrap_or_default();
+    let mut upstreams = false;
+    while let Some(at) = open.pop() {
+        let Some(node) = builder.plan.node(at) else { continue };
+        match &node.kind {
+            NodeKind::WindowedAggregate { emit: EmitStrategy::OnWindowClose, .. } => return Lineage::Emitted,
+            NodeKind::Repartition { topic: Some(topic), .. } => upstreams |= builder.env.upstream_tasks(topic) > 1,
+            _ => open.extend(&node.parents),
+        }
+    }
+    if upstreams { Lineage::Upstreams } else { Lineage::Sources }
+}
+
+/// The queues of everything that feeds node `id`: one per upstream task of a repartition topic, one per source.
+pub(crate) fn queues_of(builder: &TaskBuilder<'_>, id: NodeId) -> Result<Vec<Rc<Queue>>> {
+    let mut queues = Vec::new();
+    for source in builder.plan.sources_of(id) {
+        let Some(node) = builder.plan.node(source) else { continue };
+        match &node.kind {
+            NodeKind::Repartition { topic: Some(topic), .. } => {
+                for upstream in 0..builder.env.upstream_tasks(topic) {
+                    queues.push(builder.context.queue(&upstream_queue(topic, upstream as u64))?);
+                }
+            }
+            NodeKind::Source { topic, .. } => queues.push(builder.context.queue(topic)?),
+            _ => {}
+        }
+    }
+    Ok(queues)
+}
+
+/// The name of the queue of upstream task `upstream` in repartition `topic`.
+pub(crate) fn upstream_queue(topic: &str, upstream: u64) -> String {
+    format!("{topic}/{upstream}")
+}

@@ -1,0 +1,200 @@
+//! What the operators of one task share: the current record's place and time, the steps that take part in commits and
+//! in the passing of time, and the memo.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+};
+
+use headwater_core::{Headers, Offset, RecordRef, Result, TaskId, Timestamp};
+
+use super::{Memo, Slot, clock::Queue, env::StoreChangeVisitor};
+use crate::{dead_letter::Raw, wire::Flow};
+
+/// A step that takes part in commits.
+pub(crate) trait CommitStep {
+    /// Sends downstream what was held back until the commit.
+    fn before_commit(&self) -> Flow {
+        Ok(())
+    }
+
+    /// Hands over every row changed since the last commit.
+    fn changes(&self, visit: &mut StoreChangeVisitor<'_>) -> Result<()> {
+        let _ = visit;
+        Ok(())
+    }
+
+    /// The transaction has committed and the changes are in the store.
+    fn committed(&self) {}
+
+    /// How many changed rows it holds.
+    fn dirty_rows(&self) -> usize {
+        0
+    }
+}
+
+/// A step that acts when time passes without a record reaching it.
+pub(crate) trait TimeStep {
+    /// The upstream tasks' time may have moved.
+    fn time_moved(&self) -> Flow;
+
+    /// No record will come any more in this run.
+    fn end_of_input(&self) -> Flow;
+}
+
+/// A copy of the current record's bytes.
+#[derive(Default)]
+struct KeptRaw {
+    topic: Option<Arc<str>>,
+    timestamp: Timestamp,
+    has_key: bool,
+    key: Vec<u8>,
+    has_value: bool,
+    value: Vec<u8>,
+}
+
+impl KeptRaw {
+    fn keep(&mut self, topic: &Arc<str>, record: &RecordRef<'_>) {
+        if self.topic.as_ref().is_none_or(|kept| !Arc::ptr_eq(kept, topic)) {
+            self.topic = Some(topic.clone());
+        }
+        self.timestamp = record.timestamp;
+        self.has_key = record.key.is_some();
+        self.has_value = record.value.is_some();
+        self.key.clear();
+        self.key.extend_from_slice(record.key.unwrap_or_default());
+        self.value.clear();
+        self.value.extend_from_slice(record.value.unwrap_or_default());
+    }
+}
+
+/// Shared by all operators of one task.
+pub struct TaskContext {
+    pub(crate) id: TaskId,
+    pub(crate) memo: Memo,
+    /// The greatest timestamp taken so far.
+    pub(crate) stream_time: Slot,
+    /// The sender's stream time of the current record, if it came from one of several upstream tasks.
+    pub(crate) sender_time: Cell<Option<Timestamp>>,
+    /// Partition and offset of the current record.
+    pub(crate) partition: Cell<i32>,
+    pub(crate) offset: Cell<Offset>,
+    /// Whether the task has reached the end of its input in this (bounded) run.
+    pub(crate) ended: Cell<bool>,
+    /// Whether the task has had nothing to read for long.
+    pub(crate) idle: Cell<bool>,
+    pub(crate) run_id: u64,
+    /// The current record's bytes, kept only if a step may dead-letter it later.
+    raw: RefCell<Option<KeptRaw>>,
+    pub(crate) queues: RefCell<Vec<Rc<Queue>>>,
+    commit_steps: RefCell<Vec<Rc<dyn CommitStep>>>,
+    time_steps: RefCell<Vec<Rc<dyn TimeStep>>>,
+}
+
+impl std::fmt::Debug for TaskContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskContext").field("id", &self.id).field("memo", &self.memo).finish_non_exhaustive()
+    }
+}
+
+impl TaskContext {
+    pub(crate) fn new(id: TaskId, memo: Memo, run_id: u64) -> Result<Self> {
+        Ok(Self {
+            id,
+            stream_time: memo.slot("stream-time", Timestamp::MIN)?,
+            memo,
+            sender_time: Cell::new(None),
+            partition: Cell::new(-1),
+            offset: Cell::new(-1),
+            ended: Cell::new(false),
+            idle: Cell::new(false),
+            run_id,
+            raw: RefCell::new(None),
+            queues: RefCell::default(),
+            commit_steps: RefCell::default(),
+            time_steps: RefCell::default(),
+        })
+    }
+
+    /// From now on the current record's bytes are kept for a step that may need them.
+    pub(crate) fn want_raw(&self) {
+        self.raw.replace(Some(KeptRaw::default()));
+    }
+
+    /// Notes the current record's bytes, if a step wants them.
+    #[inline]
+    pub(crate) fn keep_raw(&self, topic: &Arc<str>, record: &RecordRef<'_>) {
+        if let Some(raw) = self.raw.borrow_mut().as_mut() {
+            raw.keep(topic, record);
+        }
+    }
+
+    /// Calls `with` with the current record as it came in.
+    pub(crate) fn with_raw<R>(&self, with: impl FnOnce(&Raw<'_>) -> R) -> R {
+        let raw = self.raw.borrow();
+        let none = KeptRaw::default();
+        let raw = raw.as_ref().unwrap_or(&none);
+        let record = RecordRef {
+            offset: self.offset.get(),
+            timestamp: raw.timestamp,
+            key: raw.has_key.then_some(raw.key.as_slice()),
+            value: raw.has_value.then_some(raw.value.as_slice()),
+            headers: Headers::new(),
+        };
+        with(&Raw { topic: raw.topic.as_deref().unwrap_or_default(), partition: self.partition.get(), record: &record })
+    }
+
+    /// Adds a step to commits. Children register before their parents.
+    pub(crate) fn at_commit(&self, step: Rc<dyn CommitStep>) {
+        self.commit_steps.borrow_mut().push(step);
+    }
+
+    /// Adds a step to the passing of time. Children register before their parents.
+    pub(crate) fn on_time(&self, step: Rc<dyn TimeStep>) {
+        self.time_steps.borrow_mut().push(step);
+    }
+
+    /// The commit steps from upstream to downstream.
+    pub(crate) fn commit_steps(&self) -> Vec<Rc<dyn CommitStep>> {
+        self.commit_steps.borrow().iter().rev().cloned().collect()
+    }
+
+    /// Tells every step, from upstream to downstream, that time moved.
+    pub(crate) fn time_moved(&self) -> Flow {
+        for index in (0..self.time_steps.borrow().len()).rev() {
+            let step = self.time_steps.borrow().get(index).cloned();
+            if let Some(step) = step {
+                step.time_moved()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells every step, from upstream to downstream, that the input has ended.
+    pub(crate) fn end_of_input(&self) -> Flow {
+        self.partition.set(-1);
+        self.offset.set(-1);
+        self.ended.set(true);
+        let steps: Vec<_> = self.time_steps.borrow().iter().rev().cloned().collect();
+        for step in steps {
+            step.end_of_input()?;
+        }
+        Ok(())
+    }
+
+    /// Counts a dropped record under `name`.
+    pub(crate) fn count(&self, slot: &Slot) {
+        slot.set(slot.get() + 1);
+    }
+
+    /// The queue called `name`, created on first use.
+    pub(crate) fn queue(&self, name: &str) -> Result<Rc<Queue>> {
+        if let Some(queue) = self.queues.borrow().iter().find(|queue| queue.name == name) {
+            return Ok(queue.clone());
+        }
+        let queue = Rc::new(Queue::new(name, &self.memo)?);
+        self.queues.borrow_mut().push(queue.clone());
+        Ok(queue)
+    }
+}

@@ -1,0 +1,18 @@
+//! A task's operators, built and driven without IO: the runtime feeds records and time in, and takes outputs, store
+//! changes and the memo out at commit.
+
+mod blame;
+mod clock;
+mod context;
+mod env;
+mod memo;
+mod processor;
+
+pub(crate) use blame::Blame;
+pub(crate) use clock::{Lineage, OperatorTime, Queue, lineage, minimum, queues_of, upstream_queue};
+pub use context::TaskContext;
+pub(crate) use context::{CommitStep, TimeStep};
+pub use env::{GlobalReader, StoreChangeVisitor, TaskEnv, TopicWriter};
+pub use memo::Memo;
+pub(crate) use memo::Slot;
+pub use processor::{ProcessorTask, SourceHandle, TaskSource};

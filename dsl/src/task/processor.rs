@@ -1,0 +1,221 @@
+//! A task's operators as the runtime drives them.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+};
+
+use headwater_core::{Error, ErrorKind, RecordRef, Result, TaskId, Timestamp, TopicPartition};
+
+use super::{Blame, CommitStep, Memo, TaskContext, TaskEnv, clock, env::StoreChangeVisitor};
+use crate::{
+    plan::{NodeKind, Plan},
+    topology::Topology,
+    wire::TaskBuilder,
+};
+
+/// Reads the records of one topic into a task's operators.
+pub trait TaskSource {
+    /// The event time of a record before it is processed, to choose the next record by.
+    fn timestamp(&self, record: &RecordRef<'_>) -> Timestamp;
+
+    /// Decodes a record and pushes it through the operators.
+    ///
+    /// # Errors
+    /// If it cannot be decoded and no dead-letter topic takes it, or if a step fails on it.
+    fn process(&self, record: &RecordRef<'_>) -> Result<()>;
+}
+
+/// A topic that a task reads, with what reads it.
+#[derive(Clone)]
+pub struct SourceHandle {
+    /// The topic.
+    pub topic: String,
+    /// Whether it is an internal repartition topic.
+    pub internal: bool,
+    pub(crate) node: String,
+    pub(crate) source: Rc<dyn TaskSource>,
+    /// For an internal topic: how many upstream tasks write to it.
+    upstream_tasks: usize,
+}
+
+impl std::fmt::Debug for SourceHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SourceHandle").field("topic", &self.topic).field("internal", &self.internal).finish()
+    }
+}
+
+/// The operators of one task. Lives on one thread.
+#[derive(Debug)]
+pub struct ProcessorTask {
+    context: Rc<TaskContext>,
+    sources: Vec<SourceHandle>,
+    commit_steps: CommitSteps,
+    names: Rc<[String]>,
+}
+
+struct CommitSteps(Vec<Rc<dyn CommitStep>>);
+
+impl std::fmt::Debug for CommitSteps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} steps", self.0.len())
+    }
+}
+
+impl ProcessorTask {
+    /// Builds the operators of task `id`, starting from the committed numbers of `memo`.
+    ///
+    /// # Errors
+    /// If a store, topic or sink cannot be opened.
+    pub fn new(topology: &Topology, id: TaskId, memo: Memo, env: &dyn TaskEnv) -> Result<Self> {
+        let plan = topology.plan();
+        let part = id.subtopology as usize;
+        let context = Rc::new(TaskContext::new(id, memo, env.run_id())?);
+        let mut builder = TaskBuilder::new(plan, topology.wiring(), part, env, context.clone());
+        let mut sources = Vec::new();
+        for node in plan.subtopologies.get(part).map(|p| p.sources.clone()).unwrap_or_default() {
+            let source = builder.source_of(node)?;
+            let topic = plan.topic_read_by(node).unwrap_or_default().to_owned();
+            let node = builder.node(node)?;
+            let internal = matches!(node.kind, NodeKind::Repartition { .. });
+            let upstream_tasks = if internal { env.upstream_tasks(&topic) } else { 0 };
+            sources.push(SourceHandle { topic, internal, node: node.name.clone(), source, upstream_tasks });
+        }
+        let commit_steps = CommitSteps(context.commit_steps());
+        Ok(Self { context, sources, commit_steps, names: node_names(plan) })
+    }
+
+    /// The task's id.
+    pub fn id(&self) -> TaskId {
+        self.context.id
+    }
+
+    /// What it reads, in plan order.
+    pub fn sources(&self) -> &[SourceHandle] {
+        &self.sources
+    }
+
+    /// Runs `work` so that a panic in user code becomes an error that names task, node and record. After an error the
+    /// task's buffers hold half-done work: abort the transaction and build the task anew.
+    ///
+    /// # Errors
+    /// What `work` returns, or `HW0220` for a panic.
+    pub fn guarded<R>(
+        &mut self,
+        at: impl Fn() -> Option<(TopicPartition, i64)>,
+        work: impl FnOnce(&mut Self) -> Result<R>,
+    ) -> Result<R> {
+        let id = self.id();
+        let names = self.names.clone();
+        let result = catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|panic| {
+            let text = panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "a value that is no text".to_owned());
+            let error = Error::new(ErrorKind::User, "HW0220", format!("the program panicked: {text}"))
+                .help("mend the closure; the record is not lost, it will be read again");
+            Err(match Blame::take().and_then(|node| names.get(node.0 as usize)) {
+                Some(node) => error.at_node(node),
+                None => error,
+            })
+        });
+        result.map_err(|error| {
+            let error = error.in_task(id);
+            match at() {
+                Some((partition, offset)) => error.at_record(&partition, offset),
+                None => error,
+            }
+        })
+    }
+
+    /// The event time of a record of source `source`, before it is processed.
+    pub fn timestamp(&self, source: usize, record: &RecordRef<'_>) -> Timestamp {
+        self.sources.get(source).map_or(record.timestamp, |handle| handle.source.timestamp(record))
+    }
+
+    /// Takes one record of source `source`.
+    ///
+    /// # Errors
+    /// If it cannot be decoded and no dead-letter topic takes it, or if a step fails on it.
+    pub fn process(&mut self, source: usize, partition: i32, record: &RecordRef<'_>) -> Result<()> {
+        let Some(handle) = self.sources.get(source) else { return Ok(()) };
+        self.context.partition.set(partition);
+        self.context.offset.set(record.offset);
+        self.context.idle.set(false);
+        handle.source.process(record).map_err(|error| error.at_node(&handle.node))
+    }
+
+    /// Whether every upstream task of the internal source `source` has ended in this bounded run.
+    pub fn upstreams_ended(&self, source: usize) -> Result<bool> {
+        let Some(handle) = self.sources.get(source).filter(|handle| handle.internal) else { return Ok(true) };
+        for upstream in 0..handle.upstream_tasks {
+            let queue = self.context.queue(&clock::upstream_queue(&handle.topic, upstream as u64))?;
+            if !queue.has_ended(self.context.run_id) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The input has ended for this run: every window closes. Call once.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn end_of_input(&mut self) -> Result<()> {
+        self.context.end_of_input()
+    }
+
+    /// Whether `end_of_input` was called.
+    pub fn has_ended(&self) -> bool {
+        self.context.ended.get()
+    }
+
+    /// The task has caught up and heard nothing for `max_source_idle_ms`: downstream need not wait for it until it
+    /// speaks again.
+    pub fn fall_idle(&mut self) {
+        self.context.idle.set(true);
+    }
+
+    /// First part of a commit: sends downstream what was held back, and the task's time to its repartition topics.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn before_commit(&mut self) -> Result<()> {
+        self.context.partition.set(-1);
+        self.context.offset.set(-1);
+        self.commit_steps.0.iter().try_for_each(|step| step.before_commit())
+    }
+
+    /// Second part of a commit: every row changed since the last one.
+    ///
+    /// # Errors
+    /// If a row cannot be encoded, or what `visit` returns.
+    pub fn changes(&self, visit: &mut StoreChangeVisitor<'_>) -> Result<()> {
+        self.commit_steps.0.iter().try_for_each(|step| step.changes(visit))
+    }
+
+    /// Last part of a commit: the changes are in the store.
+    pub fn committed(&mut self) {
+        self.commit_steps.0.iter().for_each(|step| step.committed());
+    }
+
+    /// How many changed rows wait for the commit.
+    pub fn dirty_rows(&self) -> usize {
+        self.commit_steps.0.iter().map(|step| step.dirty_rows()).sum()
+    }
+
+    /// The greatest timestamp taken so far, if any.
+    pub fn stream_time(&self) -> Option<Timestamp> {
+        Some(self.context.stream_time.get()).filter(|time| *time != Timestamp::MIN)
+    }
+
+    /// The numbers to commit with the input offsets.
+    pub fn memo(&self) -> &Memo {
+        &self.context.memo
+    }
+}
+
+fn node_names(plan: &Plan) -> Rc<[String]> {
+    plan.nodes.iter().map(|node| node.name.clone()).collect()
+}

@@ -1,0 +1,58 @@
+//! A finished topology: the plan and its typed wiring.
+
+use std::sync::Arc;
+
+use crate::{
+    plan::{NodeId, Plan},
+    sinking::AnySink,
+    wire::Wiring,
+};
+
+/// A topology that passed every check of `build()`. Immutable, cheap to clone, shared by all threads.
+#[derive(Clone)]
+pub struct Topology {
+    plan: Arc<Plan>,
+    wiring: Arc<Wiring>,
+}
+
+impl Topology {
+    pub(crate) fn new(plan: Plan, wiring: Wiring) -> Self {
+        Self { plan: Arc::new(plan), wiring: Arc::new(wiring) }
+    }
+
+    /// The plan: what the topology is, as data.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The topology in the form of Kafka's `describe()`.
+    pub fn describe(&self) -> String {
+        self.plan.describe()
+    }
+
+    /// The sinks by node name, in plan order.
+    pub fn sinks(&self) -> impl Iterator<Item = (&str, &Arc<dyn AnySink>)> {
+        let name = |id: NodeId| self.plan.node(id).map_or("", |node| node.name.as_str());
+        self.wiring.sinks.iter().map(move |(id, sink)| (name(*id), sink))
+    }
+
+    /// The same topology as version `version` of the pipeline: from 2 on with its own application id, internal topics,
+    /// output topics and dead letters, all marked `__v<N>`. Inputs stay the same. Version 1 has no mark.
+    #[must_use]
+    pub fn versioned(&self, version: u32) -> Self {
+        if version <= 1 {
+            return self.clone();
+        }
+        Self { plan: Arc::new(self.plan.marked(&format!("__v{version}"))), wiring: self.wiring.clone() }
+    }
+
+    pub(crate) fn wiring(&self) -> &Wiring {
+        &self.wiring
+    }
+}
+
+impl std::fmt::Debug for Topology {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Topology").field("plan", self.plan()).finish_non_exhaustive()
+    }
+}

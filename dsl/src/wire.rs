@@ -1,0 +1,183 @@
+//! The one file where types are erased. Each step registers a typed wiring closure under its node; at task start the
+//! closures build push targets from the leaves up, with one downcast per edge and none per record.
+
+use std::{any::Any, collections::HashMap, panic::Location, rc::Rc, sync::Arc};
+
+use headwater_core::{Error, ErrorKind, Headers, Result, Timestamp};
+
+use crate::{
+    bounds::Data,
+    plan::{Node, NodeId, NodeKind, Plan},
+    task::{TaskContext, TaskEnv, TaskSource},
+};
+
+/// What travels beside key and value: two registers.
+#[derive(Debug, Clone, Copy)]
+pub struct Meta<'a> {
+    /// The record's event time.
+    pub timestamp: Timestamp,
+    /// The record's headers, borrowed from its batch.
+    pub headers: &'a Headers,
+}
+
+/// The result of a push; one pointer wide.
+pub type Flow = Result<()>;
+
+/// Takes records. `&self`: a graph without cycles never re-enters, state sits in cells of the operator.
+pub trait Push<K, V> {
+    /// Takes one record by value.
+    fn push(&self, meta: Meta<'_>, key: K, value: V) -> Flow;
+}
+
+/// A shared child: joins and merges share it for free inside a task, which never leaves its thread.
+pub(crate) type Target<K, V> = Rc<dyn Push<K, V>>;
+
+/// A change of a table's row. `old` is filled only where a step asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change<V> {
+    /// The row's new value; `None` is a deletion.
+    pub new: Option<V>,
+    /// The row's value before, if a step below needs it.
+    pub old: Option<V>,
+}
+
+/// Builds one port of a node; `Any` holds its `Target<K, V>`.
+type Wire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Box<dyn Any>> + Send + Sync>;
+/// Builds what a source or repartition reads with.
+type SourceWire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Rc<dyn TaskSource>> + Send + Sync>;
+
+/// The typed half of a topology: closures by node.
+#[derive(Default)]
+pub(crate) struct Wiring {
+    targets: HashMap<NodeId, Wire>,
+    /// For a repartition with a topic: the writing half.
+    senders: HashMap<NodeId, Wire>,
+    sources: HashMap<NodeId, SourceWire>,
+    pub(crate) sinks: Vec<(NodeId, Arc<dyn crate::sinking::AnySink>)>,
+    pub(crate) locations: HashMap<NodeId, &'static Location<'static>>,
+}
+
+impl Wiring {
+    /// Registers the target of `id`.
+    pub(crate) fn target<K: Data, V: Data>(
+        &mut self,
+        id: NodeId,
+        make: impl Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Target<K, V>> + Send + Sync + 'static,
+    ) {
+        self.targets.insert(id, Box::new(move |builder, id| Ok(Box::new(make(builder, id)?))));
+    }
+
+    /// Registers the writing half of repartition `id`.
+    pub(crate) fn sender<K: Data, V: Data>(
+        &mut self,
+        id: NodeId,
+        make: impl Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Target<K, V>> + Send + Sync + 'static,
+    ) {
+        self.senders.insert(id, Box::new(move |builder, id| Ok(Box::new(make(builder, id)?))));
+    }
+
+    /// Registers how `id` reads its topic.
+    pub(crate) fn source(
+        &mut self,
+        id: NodeId,
+        make: impl Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Rc<dyn TaskSource>> + Send + Sync + 'static,
+    ) {
+        self.sources.insert(id, Box::new(make));
+    }
+}
+
+/// Builds the operators of one task from the sinks up to the sources.
+pub(crate) struct TaskBuilder<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) wiring: &'a Wiring,
+    pub(crate) part: usize,
+    pub(crate) env: &'a dyn TaskEnv,
+    pub(crate) context: Rc<TaskContext>,
+    built: HashMap<NodeId, Box<dyn Any>>,
+}
+
+impl<'a> TaskBuilder<'a> {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        wiring: &'a Wiring,
+        part: usize,
+        env: &'a dyn TaskEnv,
+        context: Rc<TaskContext>,
+    ) -> Self {
+        Self { plan, wiring, part, env, context, built: HashMap::new() }
+    }
+
+    /// The node `id`.
+    pub(crate) fn node(&self, id: NodeId) -> Result<&'a Node> {
+        self.plan.node(id).ok_or_else(|| broken(&format!("node {id} is not in the plan")))
+    }
+
+    /// What takes the records that `id` forwards: nothing, its only child, or a fan-out in the order written.
+    pub(crate) fn next<K: Data, V: Data>(&mut self, id: NodeId) -> Result<Target<K, V>> {
+        let children: Vec<NodeId> = self.plan.children(id).map(|child| child.id).collect();
+        let mut targets = Vec::with_capacity(children.len());
+        for child in children {
+            targets.push(self.target_of::<K, V>(child)?);
+        }
+        Ok(match targets.len() {
+            1 => targets.swap_remove(0),
+            0 => Rc::new(Discard),
+            _ => Rc::new(FanOut(targets)),
+        })
+    }
+
+    /// The target of node `id` itself, built on first use.
+    pub(crate) fn target_of<K: Data, V: Data>(&mut self, id: NodeId) -> Result<Target<K, V>> {
+        if !self.built.contains_key(&id) {
+            let node = self.node(id)?;
+            let cut = matches!(node.kind, NodeKind::Repartition { topic: Some(_), .. });
+            let wires = if cut { &self.wiring.senders } else { &self.wiring.targets };
+            let Some(wire) = wires.get(&id) else {
+                return Err(broken(&format!("step {} has no wiring", node.name)));
+            };
+            let made = wire(self, id)?;
+            self.built.insert(id, made);
+        }
+        let name = || self.plan.node(id).map_or_else(String::new, |node| node.name.clone());
+        self.built
+            .get(&id)
+            .and_then(|made| made.downcast_ref::<Target<K, V>>())
+            .cloned()
+            .ok_or_else(|| broken(&format!("step {} takes records of another type", name())))
+    }
+
+    /// What the source or repartition `id` reads with.
+    pub(crate) fn source_of(&mut self, id: NodeId) -> Result<Rc<dyn TaskSource>> {
+        let Some(wire) = self.wiring.sources.get(&id) else {
+            return Err(broken(&format!("source {id} has no wiring")));
+        };
+        wire(self, id)
+    }
+}
+
+fn broken(what: &str) -> Error {
+    Error::new(ErrorKind::Internal, "HW0100", format!("the plan and its wiring disagree: {what}"))
+        .help("a step added to a stream after build() has no place in the topology; otherwise report this defect")
+}
+
+/// The end of a stream nobody uses.
+struct Discard;
+
+impl<K, V> Push<K, V> for Discard {
+    fn push(&self, _: Meta<'_>, _: K, _: V) -> Flow {
+        Ok(())
+    }
+}
+
+/// Hands each record to every child; clones for all but the last.
+struct FanOut<K, V>(Vec<Target<K, V>>);
+
+impl<K: Clone, V: Clone> Push<K, V> for FanOut<K, V> {
+    fn push(&self, meta: Meta<'_>, key: K, value: V) -> Flow {
+        let Some((last, others)) = self.0.split_last() else { return Ok(()) };
+        for target in others {
+            target.push(meta, key.clone(), value.clone())?;
+        }
+        last.push(meta, key, value)
+    }
+}
