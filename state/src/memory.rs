@@ -7,7 +7,8 @@ use rocksdb::{Cache, WriteBufferManager};
 /// One block cache and one bound on write buffers for all stores of a process. Cheap to clone: clones share.
 ///
 /// Write buffers are charged to the cache, so `cache_bytes` is the bound on both together; give at least twice
-/// `write_buffer_bytes`. Default: 128 MiB and 48 MiB.
+/// `write_buffer_bytes`, and at least 1 MiB of write buffers per task: whoever writes when the bound is reached flushes
+/// its own buffers, however small, so a tight bound means many small files. Default: 128 MiB and 48 MiB.
 #[derive(Clone)]
 pub struct StoreMemory {
     cache: Cache,

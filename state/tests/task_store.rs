@@ -257,11 +257,11 @@ fn a_due_flush_brings_rows_to_disk_without_closing() {
 #[test]
 fn stores_of_a_process_share_one_memory_bound() {
     let root = tempfile::tempdir().unwrap();
-    let memory = StoreMemory::new(4 << 20, 1 << 20);
+    let memory = StoreMemory::new(8 << 20, 2 << 20);
     let stores: Vec<_> =
         (0..4).map(|n| TaskStore::open(&root.path().join(n.to_string()), &names(&["s"]), &memory).unwrap()).collect();
     let mut changes = StoreChanges::new();
-    for round in 0..400_u32 {
+    for round in 0..800_u32 {
         for store in &stores {
             changes.clear();
             for row in 0..20_u32 {
@@ -270,7 +270,7 @@ fn stores_of_a_process_share_one_memory_bound() {
             store.apply(&changes).unwrap();
         }
     }
-    // 6.4 MB of values went through; without the bound all of them would wait in memory. Flushes lag behind writers,
+    // 12.8 MB of values went through; without the bound all of them would wait in memory. Flushes lag behind writers,
     // and every open memtable holds its own arena blocks, hence the allowance.
     assert!(memory.write_buffer_usage() < 6 << 20, "{} bytes", memory.write_buffer_usage());
 }

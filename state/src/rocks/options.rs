@@ -27,8 +27,10 @@ pub(super) fn options(memory: &StoreMemory) -> Options {
     options.set_write_buffer_manager(memory.write_buffers());
     options.set_write_buffer_size(16 * MIB);
     options.set_max_write_buffer_number(3);
-    // The default takes a megabyte for the first row of each family.
-    options.set_arena_block_size(128 * KIB);
+    // The default takes a megabyte for the first row of each family, and counts it against the shared bound.
+    options.set_arena_block_size(32 * KIB);
+    // One thread writes a task's stores.
+    options.set_allow_concurrent_memtable_write(false);
     options.set_max_open_files(256);
     options.set_max_background_jobs(2);
     options.set_keep_log_file_num(2);
