@@ -195,7 +195,9 @@ pub trait Log: Send + Sync + 'static {
     /// `HW0302` if a topic or partition does not exist.
     fn start_offsets(&self, partitions: &[TopicPartition]) -> Result<BTreeMap<TopicPartition, Offset>>;
 
-    /// One past the last record of each partition; read committed: the last stable offset.
+    /// One past the last record of each partition; read committed: the last stable offset, which in Kafka moves a
+    /// moment *after* a commit has returned. To read everything committed so far, take the uncommitted end and read
+    /// on until the position reaches it.
     ///
     /// # Errors
     /// `HW0302` if a topic or partition does not exist.

@@ -1,7 +1,7 @@
 //! Topics in Kafka.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -9,13 +9,13 @@ use futures::executor::block_on;
 use headwater_core::{Error, ErrorKind, Offset, Result, TopicPartition};
 use rdkafka::{
     TopicPartitionList,
-    admin::{AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     error::KafkaError,
     topic_partition_list::Offset as KafkaOffset,
     types::RDKafkaErrorCode as Code,
 };
 
-use super::{config::Clients, context::Requests, errors as kafka_errors, offsets};
+use super::{config::Clients, context::Requests, errors as kafka_errors, ffi, offsets};
 use crate::{TopicInfo, TopicSpec, errors};
 
 /// Between two looks at what a change of topics has come to.
@@ -106,17 +106,8 @@ impl Admin {
         if missing.is_empty() {
             return Ok(());
         }
-        let new = |spec: &&TopicSpec| NewTopic {
-            config: vec![],
-            ..NewTopic::new("", spec.partitions, TopicReplication::Fixed(self.clients.config().replication))
-        };
-        let topics: Vec<NewTopic<'_>> = missing
-            .iter()
-            .map(|spec| {
-                let config = spec.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-                NewTopic { name: &spec.name, config, ..new(spec) }
-            })
-            .collect();
+        let replication = self.clients.config().replication;
+        let topics: Vec<_> = missing.into_iter().map(|spec| new_topic(spec, replication)).collect();
         let results = block_on(self.client.create_topics(&topics, &self.options()))
             .map_err(|error| self.failed("creating topics", &error))?;
         for result in results {
@@ -198,34 +189,17 @@ impl Admin {
         if !self.partition_counts(&[topic.to_owned()])?.contains_key(topic) {
             return Err(errors::no_such_topic(&self.kafka(), topic));
         }
-        let what = format!("changing the settings of topic {topic:?}");
-        let specifier = ResourceSpecifier::Topic(topic);
-        let described = block_on(self.client.describe_configs([&specifier], &self.options()))
-            .map_err(|error| self.failed(&what, &error))?;
-        // The request replaces every setting of the topic, so those it has are sent along.
-        let mut all = BTreeMap::new();
-        for resource in described {
-            let resource =
-                resource.map_err(|code| kafka_errors::request_code(&what, self.clients.brokers(), Some(code), code))?;
-            let own = resource.entries.into_iter().filter(|entry| entry.source == ConfigSource::DynamicTopic);
-            all.extend(own.filter_map(|entry| Some((entry.name, entry.value?))));
-        }
-        all.extend(config.clone());
-        let entries: HashMap<&str, &str> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let altered = block_on(self.client.alter_configs([&AlterConfig { specifier, entries }], &self.options()))
-            .map_err(|error| self.failed(&what, &error))?;
-        for result in altered {
-            if let Err((_, code)) = result {
+        let timeout = self.clients.config().request_timeout;
+        ffi::alter_topic(self.client.inner(), topic, config, timeout).map_err(|refused| match refused.code {
+            Code::InvalidConfig | Code::InvalidRequest => {
                 let names: Vec<&str> = config.keys().map(String::as_str).collect();
-                return Err(match code {
-                    Code::InvalidConfig | Code::InvalidRequest => {
-                        errors::bad_setting(topic, &names.join(", "), "is not accepted by Kafka")
-                    }
-                    code => kafka_errors::request_code(&what, self.clients.brokers(), Some(code), code),
-                });
+                errors::bad_setting(topic, &names.join(", "), format!("is not accepted: {}", refused.reason))
             }
-        }
-        Ok(())
+            code => {
+                let what = format!("changing the settings of topic {topic:?}");
+                kafka_errors::request_code(&what, self.clients.brokers(), Some(code), refused.reason)
+            }
+        })
     }
 
     pub fn delete_records(&self, before: &[(TopicPartition, Offset)]) -> Result<()> {
@@ -251,4 +225,9 @@ impl Admin {
         }
         Ok(())
     }
+}
+
+fn new_topic(spec: &TopicSpec, replication: i32) -> NewTopic<'_> {
+    let topic = NewTopic::new(&spec.name, spec.partitions, TopicReplication::Fixed(replication));
+    spec.config.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
 }

@@ -41,6 +41,8 @@ pub(super) struct KafkaConsumer {
     arriving: Option<Arriving>,
     /// Partitions the group takes, as far as they have not been released.
     leaving: BTreeSet<TopicPartition>,
+    /// Paused partitions. librdkafka would keep them paused in a later assignment.
+    paused: BTreeSet<TopicPartition>,
 }
 
 struct Arriving {
@@ -63,6 +65,7 @@ impl KafkaConsumer {
             owned: Arc::default(),
             arriving: None,
             leaving: BTreeSet::new(),
+            paused: BTreeSet::new(),
         })
     }
 
@@ -101,6 +104,7 @@ impl KafkaConsumer {
             Rebalanced::Revoke { partitions, lost: false } => {
                 // What is fetched from now on belongs to the next owner's time.
                 self.consumer.pause(&list(&partitions)).map_err(|e| self.failed("pausing", &e))?;
+                self.paused.extend(partitions.iter().cloned());
                 self.leaving = partitions.iter().cloned().collect();
                 Ok(Some(Polled::Revoked(partitions)))
             }
@@ -152,8 +156,15 @@ impl KafkaConsumer {
         offsets::list_offsets(&self.consumer, &self.clients, &wanted)
     }
 
+    /// Before an assignment ends.
+    fn forget_pauses(&mut self) -> Result<()> {
+        let paused = std::mem::take(&mut self.paused);
+        self.consumer.resume(&list(&paused)).map_err(|error| self.failed("resuming", &error))
+    }
+
     /// Tells librdkafka that these partitions are no longer read.
     fn let_go(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        self.forget_pauses()?;
         let unassigned = if self.cooperative() {
             for partition in partitions {
                 self.positions.remove(partition);
@@ -255,6 +266,7 @@ fn positioned(starts: &BTreeMap<TopicPartition, Offset>) -> Result<TopicPartitio
 impl Consumer for KafkaConsumer {
     fn assign(&mut self, partitions: &[(TopicPartition, Offset)]) -> Result<()> {
         self.admin.check_partitions(partitions.iter().map(|(partition, _)| partition))?;
+        self.forget_pauses()?;
         let starts = partitions.iter().cloned().collect();
         self.consumer.assign(&positioned(&starts)?).map_err(|error| self.failed("assigning partitions", &error))?;
         self.positions = starts;
@@ -306,11 +318,13 @@ impl Consumer for KafkaConsumer {
 
     fn pause(&mut self, partitions: &[TopicPartition]) -> Result<()> {
         self.check_assigned(partitions)?;
+        self.paused.extend(partitions.iter().cloned());
         self.consumer.pause(&list(partitions)).map_err(|error| self.failed("pausing", &error))
     }
 
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<()> {
         self.check_assigned(partitions)?;
+        self.paused.retain(|paused| !partitions.contains(paused));
         self.consumer.resume(&list(partitions)).map_err(|error| self.failed("resuming", &error))
     }
 

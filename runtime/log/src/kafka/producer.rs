@@ -9,7 +9,7 @@ use headwater_core::{Error, RecordBatch, RecordRef, Result, TopicPartition};
 use rdkafka::{
     error::KafkaError,
     message::{Header, OwnedHeaders},
-    producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig},
+    producer::{BaseProducer, BaseRecord, Producer as _},
     types::RDKafkaErrorCode as Code,
 };
 
@@ -239,13 +239,13 @@ impl Producer for KafkaProducer {
         if !self.open {
             return Ok(());
         }
-        // Aborting waits for reports that only a poll of ours takes away.
-        self.producer.purge(PurgeConfig::default().queue());
+        // Aborting waits until reports of what was sent have been taken away, which only a poll of ours does.
         self.drain(Instant::now() + ATTEMPT);
-        let aborted = self.retry("abort", self.timeout, |wait| {
+        let aborted = self.retry("abort", self.timeout, |_| {
             self.producer.poll(Duration::ZERO);
-            self.producer.abort_transaction(wait)
+            self.producer.abort_transaction(Duration::from_millis(200))
         });
+        self.drain(Instant::now() + ATTEMPT);
         self.producer.context().take();
         aborted?;
         self.open = false;

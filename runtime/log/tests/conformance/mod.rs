@@ -78,8 +78,9 @@ impl World {
         read_to_end(&*self.log, &mut *reader, partition).into_iter().map(|record| record.value()).collect()
     }
 
+    /// The end, committed or not: a commit shows to readers a moment after it returned.
     pub fn end(&self, partition: &TopicPartition) -> Offset {
-        self.log.end_offsets(std::slice::from_ref(partition), Isolation::ReadCommitted).unwrap()[partition]
+        self.log.end_offsets(std::slice::from_ref(partition), Isolation::ReadUncommitted).unwrap()[partition]
     }
 }
 
@@ -125,9 +126,9 @@ pub fn records(batches: &[(TopicPartition, RecordBatch)]) -> BTreeMap<TopicParti
     all
 }
 
-/// Reads until the position has reached the end as it is now.
+/// Reads until the position has reached the end as it is now; waits for open transactions to end.
 pub fn read_to_end(log: &dyn Log, consumer: &mut dyn Consumer, partition: &TopicPartition) -> Vec<Read> {
-    let end = log.end_offsets(std::slice::from_ref(partition), Isolation::ReadCommitted).unwrap()[partition];
+    let end = log.end_offsets(std::slice::from_ref(partition), Isolation::ReadUncommitted).unwrap()[partition];
     let mut all = Vec::new();
     let deadline = Instant::now() + PATIENCE;
     while consumer.position(partition).unwrap() < end {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use headwater_core::ErrorKind;
 use headwater_log::{ConsumerConfig, Isolation, OffsetCommit, Polled, ProducerConfig};
 
-use super::{PATIENCE, World, batch, groups::Member, poll, read_to_end};
+use super::{PATIENCE, Read, World, batch, groups::Member, poll, read_to_end, records};
 
 pub fn a_commit_makes_all_of_it_visible(world: &World) {
     let topic = world.topic("t", 2, &[]);
@@ -48,8 +48,13 @@ pub fn an_open_transaction_is_not_seen(world: &World) {
     other.send(&topic[0], batch(&["other"])).unwrap();
     other.commit().unwrap();
     let mut reader = world.reader(&topic);
-    let seen = read_to_end(&*world.log, &mut *reader, &topic[0]);
-    assert!(seen.iter().all(|record| record.value() == "other"), "{seen:?}");
+    let asked = Instant::now();
+    while asked.elapsed() < Duration::from_millis(300) {
+        if let Polled::Records(batches) = poll(&mut *reader) {
+            let seen = records(&batches).remove(&topic[0]).unwrap();
+            assert!(seen.iter().all(|record| record.value() == "other"), "{seen:?}");
+        }
+    }
     open.commit().unwrap();
     let mut all = world.values(&topic[0]);
     all.sort();
@@ -70,7 +75,8 @@ pub fn positions_pass_what_is_not_a_record(world: &World) {
         let end = world.end(&topic[0]);
         let read = read_to_end(&*world.log, &mut *reader, &topic[0]);
         assert_eq!(read.len(), 1, "round {round}");
-        assert_eq!(reader.position(&topic[0]), Some(end), "round {round}");
+        // Or past the last marker, if that was still on its way.
+        assert!(reader.position(&topic[0]) >= Some(end), "round {round}");
     }
 }
 
@@ -144,11 +150,11 @@ pub fn a_transaction_left_open_is_aborted_by_its_timeout(world: &World) {
     let mut seen = Vec::new();
     while seen.is_empty() || opened.elapsed() < Duration::from_millis(1_100) {
         if let Polled::Records(batches) = poll(&mut *reader) {
-            seen.extend(super::records(&batches).remove(&topic[0]).unwrap_or_default());
+            seen.extend(records(&batches).remove(&topic[0]).unwrap_or_default());
         }
         assert!(Instant::now() < deadline, "the stale transaction still holds readers up");
     }
-    assert_eq!(seen.iter().map(super::Read::value).collect::<Vec<_>>(), ["other"]);
+    assert_eq!(seen.iter().map(Read::value).collect::<Vec<_>>(), ["other"]);
     let error = stale.commit().unwrap_err();
     assert_eq!((error.code(), error.kind()), ("HW0312", ErrorKind::Fenced), "{error}");
     let config = ConsumerConfig { isolation: Isolation::ReadCommitted, ..ConsumerConfig::default() };

@@ -1,5 +1,4 @@
-//! The one place that calls librdkafka's C functions directly.
-#![expect(unsafe_code, reason = "librdkafka's headers are read through its C interface; see the function")]
+//! Reading headers.
 
 use std::ffi::CStr;
 
@@ -9,7 +8,7 @@ use rdkafka::{bindings, message::BorrowedMessage, types::RDKafkaErrorCode};
 
 /// The headers of a message. The rdkafka crate would panic on a name that is not UTF-8, which a record can have; such
 /// names come with replacement characters.
-pub(super) fn headers(message: &BorrowedMessage<'_>) -> Headers {
+pub(in crate::kafka) fn headers(message: &BorrowedMessage<'_>) -> Headers {
     let mut headers = Headers::new();
     let mut list = std::ptr::null_mut();
     // SAFETY: `message.ptr()` is a valid message for as long as `message` lives; the list it gives out belongs to the
