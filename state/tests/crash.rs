@@ -101,7 +101,10 @@ fn rows_and_positions_agree_after_kill_9() {
                 .into_iter()
                 .map(|(key, value)| (key, i64::from_be_bytes(value[..8].try_into().unwrap())))
                 .collect();
-            assert_eq!(found, expected(name, n), "round {round}, store {name}, position {n}");
+            let model = expected(name, n);
+            let differs = found.iter().find(|row| model.get(row.0) != Some(row.1));
+            assert_eq!(differs, None, "round {round}, store {name}, position {n}: a row of another commit");
+            assert_eq!(found.len(), model.len(), "round {round}, store {name}, position {n}: the number of rows");
         }
         assert!(n >= reached, "round {round}: a flushed commit is lost, {reached} became {n}");
         advanced += i32::from(n > reached);
