@@ -86,17 +86,31 @@ pub(crate) struct SqliteCatalog {
 }
 
 impl SqliteCatalog {
-    /// Opens the catalog of the lake in `lake_dir`, creating both if missing.
+    /// Opens the catalog of the lake in `lake_dir`.
     pub(crate) fn open(lake_dir: &Path) -> Result<Self> {
-        durable::create_directories(lake_dir).map_err(|error| fault::storage("create", lake_dir, error))?;
         let path = lake_dir.join(FILE_NAME);
+        // Looking for a table must not leave a lake behind in a mistyped directory.
+        if !path.is_file() {
+            return Err(fault::missing(&format!("catalog {}", path.display())));
+        }
+        Self::connect(path)
+    }
+
+    /// Opens the catalog of the lake in `lake_dir`, creating both if missing.
+    pub(crate) fn open_or_create(lake_dir: &Path) -> Result<Self> {
+        durable::create_directories(lake_dir).map_err(|error| fault::storage("create", lake_dir, error))?;
+        let catalog = Self::connect(lake_dir.join(FILE_NAME))?;
+        durable::sync_directory(lake_dir).map_err(|error| fault::storage("make durable", lake_dir, error))?;
+        Ok(catalog)
+    }
+
+    fn connect(path: PathBuf) -> Result<Self> {
         let failed = |error| fault::catalog("open tables", &path, error);
         let connection = Connection::open(&path).map_err(failed)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         use_write_ahead_log(&connection).map_err(failed)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         connection.execute_batch(TABLES).map_err(failed)?;
-        durable::sync_directory(lake_dir).map_err(|error| fault::storage("make durable", lake_dir, error))?;
         Ok(Self { connection, path })
     }
 
@@ -183,7 +197,7 @@ mod tests {
     #[test]
     fn only_the_first_of_two_commits_on_one_base_wins() {
         let dir = tempfile::tempdir().unwrap();
-        let mut one = SqliteCatalog::open(dir.path()).unwrap();
+        let mut one = SqliteCatalog::open_or_create(dir.path()).unwrap();
         let mut two = SqliteCatalog::open(dir.path()).unwrap();
         let table = TableName::parse("air.flights").unwrap();
         assert_eq!(one.pointer(&table).unwrap(), None);

@@ -59,9 +59,10 @@ pub(crate) fn create_directories(directory: &Path) -> io::Result<()> {
     sync_parent(directory)
 }
 
-/// Makes finished files durable, and their entries in their directories.
+/// Makes finished files durable, and their entries in the three directories above them, which may be new.
 pub(crate) fn sync_all(files: &[PathBuf]) -> Result<()> {
-    let directories: BTreeSet<PathBuf> = files.iter().filter_map(|file| file.parent().map(Path::to_owned)).collect();
+    let directories: BTreeSet<PathBuf> =
+        files.iter().flat_map(|file| file.ancestors().skip(1).take(3).map(Path::to_owned)).collect();
     let directories: Vec<PathBuf> = directories.into_iter().collect();
     sync_each(files)?;
     sync_each(&directories)

@@ -101,6 +101,12 @@ pub(crate) fn other_table(target: &str) -> Error {
     .help("the table was dropped and created again while the program had uncommitted files; replay into a new version")
 }
 
+/// There is nothing to read or to commit to.
+pub(crate) fn missing(what: &str) -> Error {
+    Error::new(ErrorKind::Sink, "HW0509", format!("there is no {what}"))
+        .help("run the program that writes it first, or check the table's name and the lake's directory")
+}
+
 /// The first I/O error in the chain of causes.
 fn io_below<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
     let mut next = Some(error);

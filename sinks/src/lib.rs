@@ -16,7 +16,7 @@ mod rows;
 mod storage;
 
 #[doc(hidden)]
-pub use failpoint::{Fault, set_hook};
+pub use failpoint::{Fault as FailpointFault, set_hook as set_failpoint_hook};
 
 pub use columns::{ColumnType, Columns};
 pub use headwater_core::{

@@ -75,15 +75,16 @@ impl Storage for LocalFiles {
 
     async fn write(&self, path: &str, bytes: Bytes) -> Result<()> {
         let local = local_path(path);
-        create_parent(&local)
+        create_parent(&local, true)
             .and_then(|()| durable::write_atomically(&local, &bytes))
             .map_err(|error| failed("write", path, error))
     }
 
     async fn writer(&self, path: &str) -> Result<Box<dyn FileWrite>> {
         let local = local_path(path);
-        let file =
-            create_parent(&local).and_then(|()| File::create(&local)).map_err(|error| failed("create", path, error))?;
+        let file = create_parent(&local, self.sync_on_close)
+            .and_then(|()| File::create(&local))
+            .map_err(|error| failed("create", path, error))?;
         Ok(Box::new(LocalWriter { path: path.to_owned(), file: Some(file), sync_on_close: self.sync_on_close }))
     }
 
@@ -117,8 +118,9 @@ impl Storage for LocalFiles {
     }
 }
 
-fn create_parent(path: &Path) -> std::io::Result<()> {
-    path.parent().map_or(Ok(()), durable::create_directories)
+fn create_parent(path: &Path, synced: bool) -> std::io::Result<()> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    if synced { durable::create_directories(parent) } else { fs::create_dir_all(parent) }
 }
 
 fn failed(what: &str, path: &str, error: std::io::Error) -> Error {

@@ -39,7 +39,7 @@ fn a_descriptor_given_twice_is_applied_once() {
 
 #[test]
 fn a_lost_reply_is_resolved_by_looking() {
-    headwater_sinks::set_hook(hook);
+    headwater_sinks::set_failpoint_hook(hook);
     let dir = tempfile::tempdir().unwrap();
     let context = opened(dir.path());
     let log = descriptors(&context, 3);

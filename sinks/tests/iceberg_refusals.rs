@@ -133,3 +133,11 @@ fn a_directory_that_cannot_be_written_is_named() {
     assert_eq!((error.kind(), error.code()), (ErrorKind::Storage, "HW0504"));
     assert!(error.message().contains("lake"), "{error}");
 }
+
+#[test]
+fn looking_for_a_lake_in_the_wrong_directory_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let context = context(&dir.path().join("mistyped"));
+    assert_eq!(iceberg().read(&context).unwrap_err().code(), "HW0509");
+    assert!(!context.lake_dir.exists());
+}

@@ -198,3 +198,55 @@ fn files_carry_the_bounds_that_let_readers_skip_them() {
     assert_eq!(file.null_value_counts()[&3], 1);
     assert_eq!(format!("{:?}", file.partition().fields()), "[Some(Primitive(Int(15706)))]");
 }
+
+#[test]
+fn more_rows_than_fit_in_memory_are_written_out_early_and_none_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let context = context(dir.path());
+    let sink = IcebergSink::<String, Trip>::put_rows("air.trips", common::columns(), |record, rows| {
+        #[derive(Serialize)]
+        struct Row {
+            id: i64,
+            at: i64,
+            note: String,
+            offset: i64,
+        }
+        // Forty days in turn, 2 KB a row: the buffer's bound is passed twice, and that of open files as well.
+        let id = record.value.id;
+        rows.put(&Row { id, at: NEW_YEAR + id % 40 * 24 * HOUR, note: "x".repeat(2_000), offset: 0 })
+    })
+    .partition_by(day("at"));
+    sink.open(&context).unwrap();
+    let mut writer = sink.writer(&context).unwrap();
+    let described = transaction(writer.as_mut(), 0..80_000);
+    sink.committer(&context).unwrap().commit(&[(0, described)]).unwrap();
+    let data = files(&dir.path().join("air/trips/data"));
+    assert!(data.len() >= 40, "{} files", data.len());
+    assert_eq!(ids(&sink, &context), (0..80_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_writer_dropped_in_the_middle_leaves_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let context = context(dir.path());
+    let sink = IcebergSink::<String, Trip>::put_rows("air.trips", common::columns(), |record, rows| {
+        #[derive(Serialize)]
+        struct Row {
+            id: i64,
+            at: i64,
+            note: String,
+            offset: i64,
+        }
+        rows.put(&Row { id: 1, at: record.timestamp, note: "x".repeat(2_000), offset: 0 })
+    });
+    sink.open(&context).unwrap();
+    let mut writer = sink.writer(&context).unwrap();
+    let (key, trip, headers) = (String::new(), common::trip(1), Headers::new());
+    let data = dir.path().join("air/trips/data");
+    while !data.exists() || files(&data).is_empty() {
+        let record = SinkRecord { key: &key, value: &trip, timestamp: 0, headers: &headers, partition: 0, offset: 0 };
+        writer.write(record).unwrap();
+    }
+    drop(writer);
+    assert!(files(&data).is_empty());
+}

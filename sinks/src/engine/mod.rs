@@ -10,9 +10,9 @@ mod manifests;
 mod marks;
 mod totals;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-use headwater_core::{Clock, Error, ErrorKind, Result, SinkContext, SystemClock};
+use headwater_core::{Clock, Result, SinkContext, SystemClock};
 use iceberg::{
     io::FileIO,
     spec::{TableMetadata, TableMetadataRef},
@@ -53,7 +53,23 @@ impl std::fmt::Debug for Engine {
 
 impl Engine {
     /// The table `target`, already with its version's suffix, of the lake of `context`.
+    ///
+    /// # Errors
+    /// `HW0509` if the lake has no catalog.
     pub(crate) fn open(context: &SinkContext, target: &str) -> Result<Self> {
+        Self::with_catalog(context, target, SqliteCatalog::open)
+    }
+
+    /// As [`open`](Self::open), creating a missing catalog.
+    pub(crate) fn open_or_create(context: &SinkContext, target: &str) -> Result<Self> {
+        Self::with_catalog(context, target, SqliteCatalog::open_or_create)
+    }
+
+    fn with_catalog(
+        context: &SinkContext,
+        target: &str,
+        open: impl FnOnce(&Path) -> Result<SqliteCatalog>,
+    ) -> Result<Self> {
         let table = TableName::parse(target)?;
         let lake =
             std::path::absolute(&context.lake_dir).map_err(|error| fault::storage("find", &context.lake_dir, error))?;
@@ -64,7 +80,7 @@ impl Engine {
         let location =
             format!("file://{}/{}/{}", lake_text.trim_end_matches('/'), table.namespace.replace('.', "/"), table.name);
         Ok(Self {
-            catalog: SqliteCatalog::open(&lake)?,
+            catalog: open(&lake)?,
             table,
             target: target.to_owned(),
             location,
@@ -94,11 +110,7 @@ impl Engine {
 
     /// The table's current state.
     pub(crate) async fn load(&mut self) -> Result<Base> {
-        let missing = || {
-            Error::new(ErrorKind::Sink, "HW0509", format!("there is no table {}", self.target))
-                .help("run the program that writes it, or check its name and the lake's directory")
-        };
-        let missing = missing();
+        let missing = fault::missing(&format!("table {}", self.target));
         self.find().await?.ok_or(missing)
     }
 

@@ -266,3 +266,10 @@ impl TableFiles {
         Ok(())
     }
 }
+
+impl Drop for TableFiles {
+    fn drop(&mut self) {
+        // Files of the transaction in the making are described nowhere. The undecided ones may be.
+        durable::delete_quietly(self.attempt.begun());
+    }
+}

@@ -121,7 +121,7 @@ impl<K: 'static, V: 'static> Sink<K, V> for IcebergSink<K, V> {
 
     fn open(&self, context: &SinkContext) -> Result<()> {
         self.columns.check(&self.target)?;
-        let mut engine = Engine::open(context, &context.versioned(&self.target))?;
+        let mut engine = Engine::open_or_create(context, &context.versioned(&self.target))?;
         runtime()?.block_on(engine.create_or_check(&self.columns, self.partition.as_ref()))?;
         Ok(())
     }

@@ -94,7 +94,7 @@ impl Committer {
     /// A group is full when it reaches the wanted size, so that one more small file does not stay alone.
     fn groups(&self) -> Vec<Vec<&StagedFile>> {
         let mut groups: Vec<Vec<&StagedFile>> = Vec::new();
-        let mut bytes = u64::MAX;
+        let mut bytes = 0_u64;
         for file in self.waiting.iter().flat_map(|(_, files)| files) {
             match groups.last_mut() {
                 Some(group) if bytes < self.roll.bytes => {

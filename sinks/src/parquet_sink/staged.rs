@@ -31,7 +31,9 @@ pub(super) struct StagedFiles {
     attempt: Uuid,
     open: Option<Open>,
     closed: Vec<StagedFile>,
-    /// Every file of this transaction, and of the last one until it is known to have committed.
+    /// Every file begun in this transaction.
+    begun: Vec<PathBuf>,
+    /// The files of the last transaction, until it is known to have committed.
     undecided: Vec<PathBuf>,
 }
 
@@ -53,6 +55,7 @@ impl StagedFiles {
             attempt: Uuid::now_v7(),
             open: None,
             closed: Vec::new(),
+            begun: Vec::new(),
             undecided: Vec::new(),
         })
     }
@@ -91,6 +94,7 @@ impl StagedFiles {
         self.close()?;
         let files = std::mem::take(&mut self.closed);
         let paths: Vec<PathBuf> = files.iter().map(|file| self.place.staged_file(&file.name)).collect();
+        self.undecided.append(&mut self.begun);
         durable::sync_all(&paths)?;
         self.attempt = Uuid::now_v7();
         Ok(files)
@@ -100,7 +104,7 @@ impl StagedFiles {
         self.open = None;
         self.closed.clear();
         self.attempt = Uuid::now_v7();
-        durable::delete_quietly(std::mem::take(&mut self.undecided));
+        durable::delete_quietly(self.begun.drain(..).chain(self.undecided.drain(..)));
     }
 
     pub(super) fn committed(&mut self) {
@@ -111,7 +115,7 @@ impl StagedFiles {
         let name = format!("t{}-{}-{:05}.parquet.staged", self.thread, self.attempt, self.closed.len());
         let path = self.place.staged_file(&name);
         let file = File::create(&path).map_err(|error| fault::storage("create", &path, error))?;
-        self.undecided.push(path.clone());
+        self.begun.push(path.clone());
         let writer = ArrowWriter::try_new(file, Arc::clone(&self.schema), Some(parquet_format::properties()))
             .map_err(|error| fault::lake(&format!("begin {}", path.display()), error))?;
         Ok(Open { writer, name, path, rows: 0 })
@@ -122,6 +126,13 @@ impl StagedFiles {
         writer.finish().map_err(|error| fault::lake(&format!("complete {}", path.display()), error))?;
         self.closed.push(StagedFile { name, rows, bytes: writer.bytes_written() as u64 });
         Ok(())
+    }
+}
+
+impl Drop for StagedFiles {
+    fn drop(&mut self) {
+        // Files of the transaction in the making are described nowhere. The undecided ones may be.
+        durable::delete_quietly(&self.begun);
     }
 }
 

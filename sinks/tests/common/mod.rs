@@ -10,8 +10,8 @@ use std::{
 
 use headwater_core::{Headers, TaskId, TopicPartition};
 use headwater_sinks::{
-    ColumnType, Columns, Descriptor, Fault, IcebergSink, LineageRange, ParquetSink, Sink, SinkContext, SinkRecord,
-    SinkWriter, day,
+    ColumnType, Columns, Descriptor, FailpointFault as Fault, IcebergSink, LineageRange, ParquetSink, Sink,
+    SinkContext, SinkRecord, SinkWriter, day,
 };
 use serde::Serialize;
 
@@ -142,7 +142,7 @@ pub const TRIPS: i64 = 5;
 /// A program from start to end: takes up where the log and the target say it was, and finishes. Its log is a
 /// directory of descriptors; a descriptor's appearance is the commit of its transaction.
 pub fn run_program(sink: &dyn Sink<String, Trip>, lake: &Path) {
-    headwater_sinks::set_hook(hook);
+    headwater_sinks::set_failpoint_hook(hook);
     let context = context(lake);
     let log = lake.join("log");
     std::fs::create_dir_all(&log).unwrap();
