@@ -127,3 +127,52 @@ fn nothing_is_written_by_a_transaction_without_rows() {
     assert_eq!(writer.prepare(&[]).unwrap(), None);
     assert!(ids(&iceberg(), &context).is_empty());
 }
+
+/// A committer under everything that may happen between two commits, in an order drawn from `seed`.
+fn storm(seed: u64) {
+    let dir = tempfile::tempdir().unwrap();
+    let ours = opened(dir.path());
+    let other = SinkContext { app: "other".into(), ..ours.clone() };
+    let log = descriptors(&ours, 24);
+    let mut writer = iceberg().writer(&other).unwrap();
+    let mut state = seed * 2 + 1;
+    let mut draw = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let mut committers = [iceberg().committer(&ours).unwrap(), iceberg().committer(&ours).unwrap()];
+    let mut foreign = 0;
+    let mut done = 0;
+    while done < log.len() {
+        let who = draw(2) as usize;
+        match draw(6) {
+            0 => committers[who] = iceberg().committer(&ours).unwrap(),
+            1 => {
+                let described = transaction(writer.as_mut(), [1_000 + foreign]);
+                iceberg().committer(&other).unwrap().commit(&[(foreign, described)]).unwrap();
+                foreign += 1;
+            }
+            // Somebody who has fallen behind offers what is applied already, and something new.
+            2 => {
+                let back = done.saturating_sub(draw(4) as usize);
+                committers[who].commit(&log[back..=done]).unwrap();
+                done += 1;
+            }
+            lost => {
+                LOSE_REPLIES.set(lost == 3);
+                let next = (done + 1 + draw(3) as usize).min(log.len());
+                committers[who].commit(&log[done..next]).unwrap();
+                LOSE_REPLIES.set(false);
+                done = next;
+            }
+        }
+    }
+    let expected: Vec<i64> = (0..48).chain(1_000..1_000 + foreign).collect();
+    assert_eq!(ids(&iceberg(), &ours), expected, "seed {seed}");
+}
+
+#[test]
+fn any_order_of_commits_restarts_lost_replies_and_strangers_gives_every_row_once() {
+    headwater_sinks::set_failpoint_hook(hook);
+    (0..8).for_each(storm);
+}
