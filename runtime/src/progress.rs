@@ -1,0 +1,91 @@
+//! What a run shows while it goes on, and how it is told to stop.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use headwater_core::Error;
+
+/// Shared by all threads of a run and by whoever watches it.
+#[derive(Debug)]
+pub struct Progress {
+    processed: AtomicU64,
+    total: AtomicU64,
+    commits: AtomicU64,
+    stop: AtomicBool,
+    failure: Mutex<Option<Error>>,
+    started: Instant,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            processed: AtomicU64::new(0),
+            total: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+            failure: Mutex::new(None),
+            started: Instant::now(),
+        }
+    }
+}
+
+impl Progress {
+    /// Input records processed so far in this run.
+    pub fn processed(&self) -> u64 {
+        self.processed.load(Ordering::Relaxed)
+    }
+
+    /// Input records that a bounded run found waiting when it started; 0 in a live run.
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// Transactions committed so far.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Asks the run to stop: it finishes what it has, commits, and closes.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the run was asked to stop or has failed.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn add(&self, records: u64) {
+        self.processed.fetch_add(records, Ordering::Relaxed);
+    }
+
+    pub(crate) fn expect(&self, records: u64) {
+        self.total.store(records, Ordering::Relaxed);
+    }
+
+    pub(crate) fn committed(&self) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many records a cap of `per_second` still allows now; `usize::MAX` without a cap.
+    pub(crate) fn allowance(&self, per_second: Option<u64>) -> usize {
+        let Some(per_second) = per_second else { return usize::MAX };
+        let due = (self.started.elapsed() + Duration::from_millis(50)).as_secs_f64() * per_second as f64;
+        (due as u64).saturating_sub(self.processed()) as usize
+    }
+
+    /// Keeps the first failure and stops the run.
+    pub(crate) fn fail(&self, error: Error) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.stop();
+    }
+
+    pub(crate) fn take_failure(&self) -> Option<Error> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}

@@ -1,0 +1,98 @@
+//! What a run is told beside its topology.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use headwater_core::{Clock, SinkContext, SystemClock};
+
+/// Settings of a run. All bounds are per process unless they say otherwise.
+#[derive(Clone)]
+pub struct Settings {
+    /// The directory of everything local: embedded log, state, lake, snapshots. Default: `.headwater`.
+    pub dir: PathBuf,
+    /// The pipeline's version; from 2 on everything it owns is marked `__v<N>`. Default: 1.
+    pub version: u32,
+    /// Task threads. Default: 1.
+    pub threads: usize,
+    /// Time between commits. Default: 1 s.
+    pub commit_interval: Duration,
+    /// Cap of input records processed per second, over all threads. Default: none.
+    pub max_records_per_second: Option<u64>,
+    /// Tells two processes of the same application apart, and is the same after a restart: part of transactional ids
+    /// and group membership, so that a restarted process takes over at once. Default: `main`.
+    pub instance: String,
+    /// Creates output and dead-letter topics that do not exist, as wide as the widest input. Default: false.
+    pub create_output_topics: bool,
+    /// An upstream task that has caught up and hears nothing for so long is no longer waited for (live runs). Default:
+    /// 30 s.
+    pub max_source_idle: Duration,
+    /// Bytes of records waiting in memory per partition before its fetching pauses. Default: 4 MiB.
+    pub max_buffered_bytes: usize,
+    /// Bytes of output and changed rows that force a commit before its time. Default: 64 MiB.
+    pub max_transaction_bytes: usize,
+    /// Failed commits in a row after which a run gives up. Default: 10.
+    pub max_recoveries: u32,
+    /// The clock. Default: the machine's.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("dir", &self.dir)
+            .field("version", &self.version)
+            .field("threads", &self.threads)
+            .field("commit_interval", &self.commit_interval)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// The defaults, in `dir`.
+    pub fn in_dir(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            version: 1,
+            threads: 1,
+            commit_interval: Duration::from_secs(1),
+            max_records_per_second: None,
+            instance: "main".to_owned(),
+            create_output_topics: false,
+            max_source_idle: Duration::from_secs(30),
+            max_buffered_bytes: 4 << 20,
+            max_transaction_bytes: 64 << 20,
+            max_recoveries: 10,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// `DIR/log`: the embedded log.
+    pub fn log_dir(&self) -> PathBuf {
+        self.dir.join("log")
+    }
+
+    /// `DIR/state/<app>`: the task stores of one version of the application.
+    pub fn state_dir(&self, app: &str) -> PathBuf {
+        self.dir.join("state").join(app)
+    }
+
+    /// `DIR/lake`: the sinks' files.
+    pub fn lake_dir(&self) -> PathBuf {
+        self.dir.join("lake")
+    }
+
+    /// `DIR/snapshots`.
+    pub fn snapshot_dir(&self) -> PathBuf {
+        self.dir.join("snapshots")
+    }
+
+    /// What the sink called `sink` of application `app` is opened with.
+    pub fn sink_context(&self, app: &str, sink: &str, thread: usize) -> SinkContext {
+        SinkContext {
+            app: app.to_owned(),
+            version: self.version,
+            sink: sink.to_owned(),
+            lake_dir: self.lake_dir(),
+            thread,
+        }
+    }
+}

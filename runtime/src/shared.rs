@@ -1,0 +1,143 @@
+//! What the threads of one run share.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use headwater_core::{Offset, TaskId, TopicPartition};
+use headwater_dsl::{Plan, Topology};
+use headwater_log::Log;
+use headwater_state::{StateDirectory, StoreMemory};
+
+use crate::{global::GlobalStore, progress::Progress, settings::Settings};
+
+/// One run: a topology on a log, with its settings.
+pub(crate) struct Shared {
+    pub(crate) topology: Topology,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) settings: Settings,
+    pub(crate) progress: Arc<Progress>,
+    /// Partition counts of every topic the run reads or writes.
+    pub(crate) counts: BTreeMap<String, i32>,
+    /// Where a bounded run ends, by input partition; `None` in a live run.
+    pub(crate) bounds: Option<BTreeMap<TopicPartition, Offset>>,
+    pub(crate) directory: StateDirectory,
+    pub(crate) memory: StoreMemory,
+    pub(crate) globals: BTreeMap<String, Arc<GlobalStore>>,
+    /// Marks this run's ends of input.
+    pub(crate) run_id: u64,
+    /// Tasks whose end of input has been committed.
+    complete: Mutex<BTreeSet<TaskId>>,
+    /// The counters each task had when it was last committed.
+    counters: Mutex<BTreeMap<TaskId, BTreeMap<String, i64>>>,
+}
+
+impl Shared {
+    #[expect(clippy::too_many_arguments, reason = "one constructor of a plain record")]
+    pub(crate) fn new(
+        topology: Topology,
+        log: Arc<dyn Log>,
+        settings: Settings,
+        progress: Arc<Progress>,
+        counts: BTreeMap<String, i32>,
+        bounds: Option<BTreeMap<TopicPartition, Offset>>,
+        directory: StateDirectory,
+        memory: StoreMemory,
+        globals: BTreeMap<String, Arc<GlobalStore>>,
+        run_id: u64,
+    ) -> Self {
+        Self {
+            topology,
+            log,
+            settings,
+            progress,
+            counts,
+            bounds,
+            directory,
+            memory,
+            globals,
+            run_id,
+            complete: Mutex::default(),
+            counters: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        self.topology.plan()
+    }
+
+    pub(crate) fn app(&self) -> &str {
+        &self.plan().app
+    }
+
+    /// All tasks of the plan.
+    pub(crate) fn tasks(&self) -> Vec<TaskId> {
+        let parts = 0..self.plan().subtopologies.len();
+        let tasks = parts.flat_map(|part| {
+            let count = self.plan().task_count(part, &self.counts).unwrap_or_default();
+            (0..count).map(move |partition| TaskId { subtopology: part as u32, partition })
+        });
+        tasks.collect()
+    }
+
+    /// The input partitions of `task`, with the place of each topic among the sub-topology's sources.
+    pub(crate) fn inputs(&self, task: TaskId) -> Vec<(usize, TopicPartition)> {
+        let Some(part) = self.plan().subtopologies.get(task.subtopology as usize) else { return Vec::new() };
+        let topics = part.sources.iter().map(|id| self.plan().topic_read_by(*id).unwrap_or_default());
+        topics
+            .enumerate()
+            .filter(|(_, topic)| self.counts.get(*topic).is_some_and(|count| task.partition < *count))
+            .map(|(source, topic)| (source, TopicPartition::new(topic, task.partition)))
+            .collect()
+    }
+
+    /// The topics that tasks read.
+    pub(crate) fn subscribed_topics(&self) -> Vec<String> {
+        let parts = self.plan().subtopologies.iter().flat_map(|part| &part.sources);
+        let mut topics: Vec<_> = parts.filter_map(|id| self.plan().topic_read_by(*id)).map(str::to_owned).collect();
+        topics.sort();
+        topics.dedup();
+        topics
+    }
+
+    /// How many tasks write to the repartition `topic`.
+    pub(crate) fn upstream_tasks(&self, topic: &str) -> usize {
+        let plan = self.plan();
+        let node = plan.nodes.iter().find(|node| plan.topic_read_by(node.id) == Some(topic));
+        let part = node.and_then(|node| plan.upstream_of(node.id));
+        let count = part.and_then(|part| plan.task_count(part, &self.counts));
+        usize::try_from(count.unwrap_or(1)).unwrap_or(1)
+    }
+
+    /// The end of `task`'s input has been committed.
+    pub(crate) fn complete(&self, task: TaskId) {
+        self.complete.lock().unwrap_or_else(PoisonError::into_inner).insert(task);
+    }
+
+    /// Whether every task of the plan has reached the end of its input.
+    pub(crate) fn all_complete(&self) -> bool {
+        self.complete.lock().unwrap_or_else(PoisonError::into_inner).len() == self.tasks().len()
+    }
+
+    /// Notes a task's counters as of a commit.
+    pub(crate) fn note_counters(&self, task: TaskId, counters: BTreeMap<String, i64>) {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner).insert(task, counters);
+    }
+
+    /// The sum of all tasks' counters.
+    pub(crate) fn counters(&self) -> BTreeMap<String, i64> {
+        let mut sums = BTreeMap::new();
+        for counters in self.counters.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            for (name, count) in counters {
+                *sums.entry(name.clone()).or_default() += count;
+            }
+        }
+        sums
+    }
+}
+
+/// The sink's topic of descriptors.
+pub(crate) fn commits_topic(app: &str, sink: &str) -> String {
+    format!("{app}-{sink}-commits")
+}

@@ -1,0 +1,114 @@
+//! A task of the real runtime: its operators, its stores, its input queues.
+
+use std::collections::BTreeMap;
+
+use headwater_core::{LineageRange, Result, TaskId, TopicPartition};
+use headwater_dsl::ProcessorTask;
+use headwater_state::{StoreChanges, TaskStore};
+
+use crate::queue::RecordQueue;
+
+/// One running task. Lives on one thread.
+pub(crate) struct StreamTask {
+    pub(crate) id: TaskId,
+    pub(crate) processor: ProcessorTask,
+    pub(crate) store: Option<TaskStore>,
+    pub(crate) queues: Vec<RecordQueue>,
+    /// The queues' partitions, beside them so that a record can be borrowed while its place is named.
+    pub(crate) partitions: Vec<TopicPartition>,
+    /// The rows changed by the transaction that is being committed.
+    pub(crate) changes: StoreChanges,
+    /// Input records taken since the last commit.
+    pub(crate) taken: u64,
+    /// Whether `end_of_input` has run, and whether that was committed.
+    pub(crate) ended: bool,
+    pub(crate) complete: bool,
+    /// When it last had a record, on the machine's monotonic clock.
+    pub(crate) last_record: std::time::Instant,
+    pub(crate) idle: bool,
+}
+
+impl StreamTask {
+    /// The queue whose head is the oldest record, if the task may take one now: an empty queue that is not known to be
+    /// at its end holds the others back, so that records of several inputs are taken in the order of their time.
+    fn next_queue(&mut self) -> Result<Option<usize>> {
+        let mut oldest: Option<(i64, usize)> = None;
+        let several = self.queues.len() > 1;
+        for (place, queue) in self.queues.iter_mut().enumerate() {
+            let source = queue.source;
+            match queue.head_time(|record| self.processor.timestamp(source, record))? {
+                Some(time) if oldest.is_none_or(|(least, _)| time < least) => oldest = Some((time, place)),
+                None if several && !queue.caught_up => return Ok(None),
+                _ => {}
+            }
+        }
+        Ok(oldest.map(|(_, place)| place))
+    }
+
+    /// Takes up to `limit` records. Returns how many came from input topics, and how many in all.
+    ///
+    /// # Errors
+    /// Naming the record at which a step failed.
+    pub(crate) fn process(&mut self, limit: usize) -> Result<(u64, u64)> {
+        let (mut inputs, mut all) = (0, 0);
+        while (all as usize) < limit {
+            let Some(place) = self.next_queue()? else { break };
+            let Some(queue) = self.queues.get_mut(place) else { break };
+            let Some(partition) = self.partitions.get(place) else { break };
+            let (source, internal) = (queue.source, queue.internal);
+            let Some((record, after)) = queue.head()? else { continue };
+            let offset = record.offset;
+            self.processor.process(source, partition.partition, &record).map_err(|e| e.at_record(partition, offset))?;
+            drop(record);
+            queue.advance(offset, after);
+            all += 1;
+            inputs += u64::from(!internal);
+        }
+        self.taken += all;
+        Ok((inputs, all))
+    }
+
+    /// As [`StreamTask::process`], with panics of user code turned into errors.
+    ///
+    /// # Errors
+    /// Naming the record at which a step failed or panicked.
+    pub(crate) fn process_guarded(&mut self, limit: usize) -> Result<(u64, u64)> {
+        let guard = self.processor.panic_guard();
+        let result = guard.run(|| self.process(limit));
+        result.map_err(|error| match self.position() {
+            Some((partition, offset)) => error.at_record(&partition, offset),
+            None => error,
+        })
+    }
+
+    /// The record that would be taken next, for the blame of a panic.
+    fn position(&mut self) -> Option<(TopicPartition, i64)> {
+        let place = self.next_queue().ok()??;
+        let queue = self.queues.get_mut(place)?;
+        let offset = queue.head().ok()??.0.offset;
+        Some((queue.partition.clone(), offset))
+    }
+
+    /// What was read since the last commit.
+    pub(crate) fn lineage(&self) -> impl Iterator<Item = LineageRange> {
+        let stream_time = self.processor.stream_time();
+        self.queues.iter().filter(|queue| queue.next > queue.committed).map(move |queue| LineageRange {
+            task: self.id,
+            partition: queue.partition.clone(),
+            from: queue.committed,
+            to: queue.next,
+            stream_time,
+        })
+    }
+
+    /// Its counters: the memo's numbers that count something.
+    pub(crate) fn counters(&self) -> BTreeMap<String, i64> {
+        let named = self.processor.memo().named();
+        named.into_iter().filter(|(name, count)| *count > 0 && is_counter(name)).collect()
+    }
+}
+
+/// Counters are named `what:where`; times are `what/where`. A closed window's end is a time as well.
+fn is_counter(name: &str) -> bool {
+    name.contains(':') && !name.starts_with("closed-end:") && !name.starts_with("last-end:")
+}

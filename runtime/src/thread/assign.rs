@@ -1,0 +1,101 @@
+//! Tasks come and go with the partitions that the group gives and takes.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use headwater_core::{Offset, Result, TaskId, TopicPartition};
+use headwater_dsl::{Memo, ProcessorTask};
+use headwater_log::CommittedOffset;
+use headwater_state::StoreChanges;
+
+use super::StreamThread;
+use crate::{env::Env, memo::from_metadata, queue::RecordQueue, restore::open_task_store, task::StreamTask};
+
+impl StreamThread {
+    /// More partitions are this thread's. A task starts when all its partitions are here.
+    pub(super) fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        for partition in partitions {
+            if !self.owned.contains(partition) {
+                self.owned.push(partition.clone());
+            }
+        }
+        self.start_tasks()
+    }
+
+    /// Partitions are to be given up: their tasks' work is committed first.
+    pub(super) fn revoked(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        self.commit_or_recover()?;
+        self.lost(partitions);
+        self.consumer.release(partitions)
+    }
+
+    /// Partitions are gone: their tasks close, uncommitted work with them.
+    pub(super) fn lost(&mut self, partitions: &[TopicPartition]) {
+        self.owned.retain(|owned| !partitions.contains(owned));
+        self.tasks.retain(|_, task| !task.partitions.iter().any(|partition| partitions.contains(partition)));
+    }
+
+    /// Starts every task whose partitions are all here and that is not running.
+    pub(super) fn start_tasks(&mut self) -> Result<()> {
+        for id in self.shared.tasks() {
+            let inputs = self.shared.inputs(id);
+            let complete = !inputs.is_empty() && inputs.iter().all(|(_, partition)| self.owned.contains(partition));
+            if complete && !self.tasks.contains_key(&id) {
+                let task = self.start_task(id, &inputs)?;
+                self.tasks.insert(id, task);
+            }
+        }
+        Ok(())
+    }
+
+    fn start_task(&mut self, id: TaskId, inputs: &[(usize, TopicPartition)]) -> Result<StreamTask> {
+        let partitions: Vec<_> = inputs.iter().map(|(_, partition)| partition.clone()).collect();
+        let committed = self.shared.log.committed(self.shared.app(), &partitions)?;
+        let starts = self.shared.log.start_offsets(&partitions)?;
+        let store = open_task_store(&self.shared, id)?;
+        // The memo travels with the offset of the task's first partition.
+        let memo = partitions.first().and_then(|first| committed.get(first));
+        let memo = Memo::new(memo.map(|offset| from_metadata(&offset.metadata)).unwrap_or_default());
+        let env = Env {
+            shared: &self.shared,
+            outbox: &self.outbox,
+            writers: &self.writers,
+            store: store.as_ref(),
+            thread: self.number,
+        };
+        let processor = ProcessorTask::new(&self.shared.topology, id, memo, &env)?;
+        let queues = self.queues(&processor, inputs, &committed, &starts);
+        let task = StreamTask {
+            id,
+            processor,
+            store,
+            queues,
+            partitions,
+            changes: StoreChanges::new(),
+            taken: 0,
+            ended: false,
+            complete: false,
+            last_record: Instant::now(),
+            idle: false,
+        };
+        self.shared.note_counters(id, task.counters());
+        Ok(task)
+    }
+
+    fn queues(
+        &self,
+        processor: &ProcessorTask,
+        inputs: &[(usize, TopicPartition)],
+        committed: &BTreeMap<TopicPartition, CommittedOffset>,
+        starts: &BTreeMap<TopicPartition, Offset>,
+    ) -> Vec<RecordQueue> {
+        let make = |(source, partition): &(usize, TopicPartition)| {
+            let internal = processor.sources().get(*source).is_some_and(|handle| handle.internal);
+            let start = starts.get(partition).copied().unwrap_or_default();
+            let start = committed.get(partition).map_or(start, |committed| committed.offset.max(start));
+            let mut queue = RecordQueue::new(partition.clone(), *source, internal, start);
+            queue.bound = self.shared.bounds.as_ref().filter(|_| !internal).and_then(|b| b.get(partition).copied());
+            queue
+        };
+        inputs.iter().map(make).collect()
+    }
+}

@@ -1,0 +1,151 @@
+//! A task thread: one group member, one transactional producer, the tasks of the partitions it was given.
+
+mod assign;
+mod commit;
+mod work;
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use headwater_core::{Error, ErrorKind, Result, TaskId, TopicPartition};
+use headwater_dsl::ThreadWriters;
+use headwater_log::{Consumer, ConsumerConfig, Polled, Producer, ProducerConfig};
+
+use crate::{outbox::Outbox, shared::Shared, task::StreamTask};
+
+/// Bytes per poll.
+const POLL_BYTES: usize = 4 << 20;
+/// How long a thread with nothing to do waits for records.
+const IDLE_WAIT: Duration = Duration::from_millis(20);
+
+/// One task thread.
+pub(crate) struct StreamThread {
+    number: usize,
+    shared: Arc<Shared>,
+    consumer: Box<dyn Consumer>,
+    producer: Box<dyn Producer>,
+    outbox: Outbox,
+    writers: ThreadWriters,
+    tasks: BTreeMap<TaskId, StreamTask>,
+    /// The partitions the group has given to this thread.
+    owned: Vec<TopicPartition>,
+    last_commit: Instant,
+    /// Failed commits in a row.
+    recoveries: u32,
+}
+
+impl StreamThread {
+    /// Joins the group.
+    pub(crate) fn start(number: usize, shared: Arc<Shared>) -> Result<Self> {
+        let name = member_name(&shared, number);
+        let mut consumer = shared.log.consumer(&ConsumerConfig {
+            group: Some(shared.app().to_owned()),
+            instance: Some(name.clone()),
+            max_poll_bytes: POLL_BYTES,
+            ..ConsumerConfig::default()
+        })?;
+        let producer = open_producer(&shared, number)?;
+        consumer.subscribe(&shared.subscribed_topics())?;
+        Ok(Self {
+            number,
+            shared,
+            consumer,
+            producer,
+            outbox: Outbox::default(),
+            writers: ThreadWriters::default(),
+            tasks: BTreeMap::new(),
+            owned: Vec::new(),
+            last_commit: Instant::now(),
+            recoveries: 0,
+        })
+    }
+
+    /// Works until the run stops or, if it is bounded, is complete.
+    pub(crate) fn run(mut self) -> Result<()> {
+        loop {
+            if self.shared.progress.is_stopping() {
+                self.commit_or_recover()?;
+                break;
+            }
+            let wait = if self.has_work() { Duration::ZERO } else { IDLE_WAIT };
+            match self.consumer.poll(wait) {
+                Ok(polled) => self.take(polled)?,
+                Err(error) if error.kind() == ErrorKind::Unavailable => {
+                    tracing::warn!(%error, "the log is not available; going on when it is");
+                    std::thread::sleep(IDLE_WAIT);
+                }
+                Err(error) => return Err(error),
+            }
+            self.work()?;
+            if self.commit_is_due() {
+                self.commit_or_recover()?;
+            }
+            if self.shared.bounds.is_some() && self.shared.all_complete() {
+                break;
+            }
+        }
+        self.close();
+        Ok(())
+    }
+
+    fn take(&mut self, polled: Polled) -> Result<()> {
+        match polled {
+            Polled::Nothing => Ok(()),
+            Polled::Records(batches) => {
+                for (partition, batch) in batches {
+                    if let Some(queue) = self.queue_mut(&partition) {
+                        queue.append(batch);
+                    }
+                }
+                self.pause_full_queues()
+            }
+            Polled::Assigned(partitions) => self.assigned(&partitions),
+            Polled::Revoked(partitions) => self.revoked(&partitions),
+            Polled::Lost(partitions) => {
+                self.lost(&partitions);
+                Ok(())
+            }
+        }
+    }
+
+    fn queue_mut(&mut self, partition: &TopicPartition) -> Option<&mut crate::queue::RecordQueue> {
+        self.tasks.values_mut().flat_map(|task| &mut task.queues).find(|queue| queue.partition == *partition)
+    }
+
+    fn close(self) {
+        for task in self.tasks.values() {
+            if let Some(store) = &task.store
+                && let Err(error) = store.flush()
+            {
+                tracing::warn!(%error, task = %task.id, "the state could not be flushed; the next start restores more");
+            }
+        }
+        drop(self.tasks);
+        drop(self.producer);
+        self.consumer.close(Duration::from_secs(5));
+    }
+}
+
+/// A thread's name as a group member and in its transactional id: the same after a restart.
+fn member_name(shared: &Shared, number: usize) -> String {
+    format!("{}-{}-{number}", shared.app(), shared.settings.instance)
+}
+
+fn open_producer(shared: &Shared, number: usize) -> Result<Box<dyn Producer>> {
+    shared
+        .log
+        .producer(&ProducerConfig { transactional_id: Some(member_name(shared, number)), ..ProducerConfig::default() })
+}
+
+fn gave_up(error: Error, recoveries: u32) -> Error {
+    if recoveries == 0 {
+        return error;
+    }
+    let kind = error.kind();
+    Error::new(kind, "HW0605", format!("gave up after {recoveries} commits in a row had failed"))
+        .caused_by(error)
+        .help("what was committed is safe; see the cause, then start again")
+}

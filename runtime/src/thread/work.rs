@@ -1,0 +1,118 @@
+//! What a thread does between two polls: takes records, notices ends and idleness.
+
+use std::time::Instant;
+
+use headwater_core::{Result, TopicPartition};
+use headwater_log::Isolation;
+
+use super::StreamThread;
+use crate::{shared::Shared, task::StreamTask};
+
+/// Records that one task takes before the next one's turn.
+const SLICE: usize = 1_000;
+
+impl StreamThread {
+    /// Whether some task has records to take now.
+    pub(super) fn has_work(&self) -> bool {
+        let allowed = self.shared.progress.allowance(self.shared.settings.max_records_per_second) > 0;
+        allowed && self.tasks.values().any(|task| task.queues.iter().any(|queue| !queue.is_empty()))
+    }
+
+    /// Gives each task its turn.
+    pub(super) fn work(&mut self) -> Result<()> {
+        self.note_ends()?;
+        let cap = self.shared.settings.max_records_per_second;
+        for task in self.tasks.values_mut() {
+            let limit = SLICE.min(self.shared.progress.allowance(cap));
+            let (inputs, all) = task.process_guarded(limit)?;
+            self.shared.progress.add(inputs);
+            if all > 0 {
+                task.last_record = Instant::now();
+                task.idle = false;
+            }
+            end_if_done(&self.shared, task, &|partition| self.consumer.position(partition))?;
+        }
+        self.resume_drained_queues()?;
+        self.notice_idleness();
+        Ok(())
+    }
+
+    /// Asks the log about queues that are empty and must not hold others back for ever.
+    fn note_ends(&mut self) -> Result<()> {
+        let several = self.tasks.values_mut().filter(|task| task.queues.len() > 1);
+        let mut asked: Vec<&mut crate::queue::RecordQueue> =
+            several.flat_map(|task| &mut task.queues).filter(|queue| queue.is_empty() && !queue.caught_up).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let partitions: Vec<TopicPartition> = asked.iter().map(|queue| queue.partition.clone()).collect();
+        let ends = self.shared.log.end_offsets(&partitions, Isolation::ReadCommitted)?;
+        for queue in &mut asked {
+            let end = queue.bound.or_else(|| ends.get(&queue.partition).copied());
+            queue.caught_up = self.consumer.position(&queue.partition) >= end;
+        }
+        Ok(())
+    }
+
+    pub(super) fn pause_full_queues(&mut self) -> Result<()> {
+        let bound = self.shared.settings.max_buffered_bytes;
+        let full = |queue: &&mut crate::queue::RecordQueue| !queue.paused && queue.bytes() > bound;
+        let mut pause = Vec::new();
+        for queue in self.tasks.values_mut().flat_map(|task| &mut task.queues).filter(full) {
+            queue.paused = true;
+            pause.push(queue.partition.clone());
+        }
+        if pause.is_empty() { Ok(()) } else { self.consumer.pause(&pause) }
+    }
+
+    fn resume_drained_queues(&mut self) -> Result<()> {
+        let bound = self.shared.settings.max_buffered_bytes / 2;
+        let drained = |queue: &&mut crate::queue::RecordQueue| queue.paused && queue.bytes() <= bound;
+        let mut resume = Vec::new();
+        for queue in self.tasks.values_mut().flat_map(|task| &mut task.queues).filter(drained) {
+            queue.paused = false;
+            resume.push(queue.partition.clone());
+        }
+        if resume.is_empty() { Ok(()) } else { self.consumer.resume(&resume) }
+    }
+
+    /// In a live run, a task that has heard nothing for long tells its downstream not to wait for it.
+    fn notice_idleness(&mut self) {
+        if self.shared.bounds.is_some() {
+            return;
+        }
+        for task in self.tasks.values_mut() {
+            let quiet = task.last_record.elapsed() >= self.shared.settings.max_source_idle;
+            if quiet && !task.idle && task.queues.iter().all(crate::queue::RecordQueue::is_empty) {
+                task.idle = true;
+                task.processor.fall_idle();
+            }
+        }
+    }
+}
+
+/// In a bounded run: closes a task whose every input has ended.
+fn end_if_done(
+    shared: &Shared,
+    task: &mut StreamTask,
+    position: &dyn Fn(&TopicPartition) -> Option<i64>,
+) -> Result<()> {
+    if shared.bounds.is_none() || task.ended {
+        return Ok(());
+    }
+    for queue in &task.queues {
+        let done = if queue.internal {
+            queue.is_empty() && task.processor.upstreams_ended(queue.source)?
+        } else {
+            let end = queue.bound.unwrap_or_default();
+            queue.next >= end || (queue.is_empty() && position(&queue.partition).is_some_and(|at| at >= end))
+        };
+        if !done {
+            return Ok(());
+        }
+    }
+    let guard = task.processor.panic_guard();
+    guard.run(|| task.processor.end_of_input())?;
+    task.ended = true;
+    Ok(())
+}

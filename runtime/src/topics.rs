@@ -1,0 +1,84 @@
+//! The topics a run needs: what must be there, and what it makes itself.
+
+use std::collections::BTreeMap;
+
+use headwater_core::{Error, ErrorKind, Result};
+use headwater_dsl::{Plan, StoreKind};
+use headwater_log::{Log, TopicSpec};
+
+use crate::{settings::Settings, shared::commits_topic};
+
+/// Checks the input and output topics, and makes the internal ones. Nothing is made before everything is checked.
+/// Returns the partition count of every topic.
+///
+/// # Errors
+/// `HW0110` for a topic that does not exist, `HW0111` for inputs that do not fit together.
+pub(crate) fn prepare(log: &dyn Log, plan: &Plan, settings: &Settings) -> Result<BTreeMap<String, i32>> {
+    let existing: BTreeMap<String, i32> =
+        log.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
+    let mut counts = plan.partition_counts(&|topic| existing.get(topic).copied())?;
+    check_equal_inputs(plan, &counts)?;
+    let widest = counts.values().max().copied().unwrap_or(1);
+    let mut make = Vec::new();
+    for topic in plan.output_topics() {
+        let count = match existing.get(topic) {
+            Some(count) => *count,
+            None if settings.create_output_topics => {
+                make.push(spec(topic, widest, &[]));
+                widest
+            }
+            None => {
+                return Err(Error::new(ErrorKind::Config, "HW0110", format!("output topic {topic} does not exist"))
+                    .help("create it with the partitions its readers expect; nothing was written"));
+            }
+        };
+        counts.insert(topic.to_owned(), count);
+    }
+    for topic in plan.repartition_topics() {
+        let count = counts.get(topic).copied().unwrap_or(1);
+        make.push(spec(topic, count, &[("cleanup.policy", "delete"), ("retention.ms", "-1")]));
+    }
+    for (part, number) in plan.subtopologies.iter().zip(0..) {
+        let tasks = plan.task_count(number, &counts).unwrap_or(1);
+        for store in part.stores.iter().filter_map(|store| plan.stores.get(store)) {
+            let policy = match store.kind {
+                // Closed windows are deleted row by row, so compaction alone keeps a window store's changelog small.
+                StoreKind::KeyValue | StoreKind::Window => "compact",
+            };
+            make.push(spec(&store.changelog, tasks, &[("cleanup.policy", policy)]));
+            counts.insert(store.changelog.clone(), tasks);
+        }
+    }
+    for sink in sink_names(plan) {
+        let topic = commits_topic(&plan.app, sink);
+        make.push(spec(&topic, 1, &[("cleanup.policy", "delete"), ("retention.ms", "-1")]));
+        counts.insert(topic, 1);
+    }
+    log.create_topics(&make)?;
+    Ok(counts)
+}
+
+fn sink_names(plan: &Plan) -> impl Iterator<Item = &str> {
+    let sinks = plan.nodes.iter().filter(|node| matches!(node.kind, headwater_dsl::NodeKind::Sink { .. }));
+    sinks.map(|node| node.name.as_str())
+}
+
+fn spec(name: &str, partitions: i32, config: &[(&str, &str)]) -> TopicSpec {
+    let config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    TopicSpec { name: name.to_owned(), partitions, config }
+}
+
+/// The range assignment gives equal partition numbers to one member only for topics of equal width.
+fn check_equal_inputs(plan: &Plan, counts: &BTreeMap<String, i32>) -> Result<()> {
+    for part in &plan.subtopologies {
+        let topics = part.sources.iter().filter_map(|id| plan.topic_read_by(*id));
+        let widths: Vec<_> = topics.filter_map(|topic| counts.get(topic).map(|count| (topic, *count))).collect();
+        if widths.windows(2).any(|pair| matches!(pair, [a, b] if a.1 != b.1)) {
+            let list: Vec<_> = widths.iter().map(|(topic, count)| format!("{topic} has {count}")).collect();
+            let message = format!("topics read together have different partition counts: {}", list.join(", "));
+            return Err(Error::new(ErrorKind::Config, "HW0111", message)
+                .help("give them equal partition counts, or part them by .repartition(..)"));
+        }
+    }
+    Ok(())
+}
