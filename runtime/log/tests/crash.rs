@@ -1,6 +1,8 @@
 //! What the embedded log promises when its process dies, its files are torn or its disk is full. The test program
 //! runs itself again as the process that dies.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
+
 mod child;
 
 use std::{

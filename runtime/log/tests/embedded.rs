@@ -1,5 +1,7 @@
 //! The embedded log keeps every promise of the suite, and some of its own.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
+
 mod conformance;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! What the embedded log promises beyond the suite: what outlives a close, retention, bounds, and many threads.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,

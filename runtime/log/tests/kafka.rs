@@ -1,5 +1,7 @@
 //! Apache Kafka, through our client, keeps every promise of the suite, and some are its own.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
+
 mod conformance;
 
 use std::{

@@ -62,7 +62,7 @@ struct Growth {
 }
 
 /// Writes `commits`, each whole or not at all. To be called in the writer's turn.
-pub(super) fn apply(engine: &Engine, commits: Vec<Commit>) -> Vec<Result<CommitReceipt>> {
+pub(super) fn apply(engine: &Engine, commits: &[Commit]) -> Vec<Result<CommitReceipt>> {
     let bytes: usize = commits.iter().flat_map(|c| &c.batches).map(|(_, batch)| batch.as_bytes().len() + 64).sum();
     let mut write = WriteBatch::with_capacity_bytes(bytes + 256);
     let mut growth = HashMap::new();

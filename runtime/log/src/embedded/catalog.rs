@@ -187,7 +187,7 @@ impl Topic {
 fn put(batch: &mut WriteBatch, name: &str, stored: &StoredTopic) -> Result<()> {
     let mut value = vec![STORED_TOPIC_FORMAT];
     serde_json::to_writer(&mut value, stored).map_err(|error| {
-        Error::new(ErrorKind::Internal, "HW0320", format!("topic {name:?} cannot be described")).caused_by(error)
+        Error::new(ErrorKind::Internal, "HW0324", format!("topic {name:?} cannot be described")).caused_by(error)
     })?;
     batch.put(keys::topic(name), value);
     Ok(())

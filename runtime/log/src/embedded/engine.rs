@@ -58,7 +58,7 @@ impl Engine {
     /// Writes a commit, whole or not at all.
     pub fn commit(&self, commit: Commit) -> Result<CommitReceipt> {
         self.turns.together(commit, |commits| append::apply(self, commits)).unwrap_or_else(|| {
-            Err(Error::new(ErrorKind::Internal, "HW0320", "the thread that wrote a commit gave no result"))
+            Err(Error::new(ErrorKind::Internal, "HW0324", "the thread that wrote a commit gave no result"))
         })
     }
 

@@ -244,7 +244,8 @@ fn fitting(partition: &Partition, batch: RecordBatch) -> Result<Vec<RecordBatch>
 }
 
 fn size(record: &RecordRef<'_>) -> usize {
-    let headers: usize = record.headers.iter().map(|h| h.name.len() + h.value.as_ref().map_or(0, |v| v.len())).sum();
+    let headers: usize =
+        record.headers.iter().map(|h| h.name.len() + h.value.as_ref().map_or(0, bytes::Bytes::len)).sum();
     record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers
 }
 

@@ -66,7 +66,7 @@ impl Storage {
     /// The family of record batches.
     pub fn log(&self) -> Result<&ColumnFamily> {
         self.db.cf_handle(LOG).ok_or_else(|| {
-            Error::new(ErrorKind::Internal, "HW0320", format!("{} has no family {LOG:?}", self.dir.display()))
+            Error::new(ErrorKind::Internal, "HW0324", format!("{} has no family {LOG:?}", self.dir.display()))
         })
     }
 

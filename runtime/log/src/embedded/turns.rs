@@ -35,7 +35,7 @@ impl<W, R> Turns<W, R> {
 
     /// Has `work` done by `write`, perhaps by another thread's, together with what else waits. `write` gives one
     /// result for each piece of work, in order. `None` if the thread that did it gave none.
-    pub fn together(&self, work: W, write: impl FnOnce(Vec<W>) -> Vec<R>) -> Option<R> {
+    pub fn together(&self, work: W, write: impl FnOnce(&[W]) -> Vec<R>) -> Option<R> {
         let slot = Arc::new(Mutex::new(None));
         let mut state = lock(&self.state);
         state.waiting.push((work, Arc::clone(&slot)));
@@ -49,7 +49,7 @@ impl<W, R> Turns<W, R> {
         let (work, slots): (Vec<W>, Vec<_>) = std::mem::take(&mut state.waiting).into_iter().unzip();
         drop(state);
         let turn = Turn(self);
-        for (slot, result) in slots.iter().zip(write(work)) {
+        for (slot, result) in slots.iter().zip(write(&work)) {
             *lock(slot) = Some(result);
         }
         drop(turn);

@@ -102,7 +102,7 @@ impl Admin {
 
     pub fn create(&self, specs: &[TopicSpec]) -> Result<()> {
         let names: Vec<String> = specs.iter().map(|spec| spec.name.clone()).collect();
-        let missing = self.missing(specs, &self.partition_counts(&names)?)?;
+        let missing = Self::missing(specs, &self.partition_counts(&names)?)?;
         if missing.is_empty() {
             return Ok(());
         }
@@ -126,10 +126,11 @@ impl Admin {
             Ok(specs.iter().all(|spec| all.get(&spec.name).is_some_and(|count| *count != 0)))
         })?;
         // Somebody else may have created one meanwhile, with another count.
-        self.missing(specs, &self.partition_counts(&names)?).map(|_| ())
+        Self::missing(specs, &self.partition_counts(&names)?).map(|_| ())
     }
 
-    fn missing<'a>(&self, specs: &'a [TopicSpec], counts: &BTreeMap<String, i32>) -> Result<Vec<&'a TopicSpec>> {
+    /// Those that do not exist yet.
+    fn missing<'a>(specs: &'a [TopicSpec], counts: &BTreeMap<String, i32>) -> Result<Vec<&'a TopicSpec>> {
         let mut missing = Vec::new();
         for spec in specs {
             headwater_core::check_name("topic", &spec.name)?;

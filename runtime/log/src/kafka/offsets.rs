@@ -199,10 +199,9 @@ pub(super) fn try_committed(
             (Ok(()), KafkaOffset::Offset(offset)) => {
                 committed.insert(partition, CommittedOffset { offset, metadata: element.metadata().to_owned() });
             }
-            (Ok(()), _) => {}
             (Err(error), _) if error.rdkafka_error_code().is_some_and(kafka_errors::is_transient) => return Ok(None),
-            // A partition that does not exist has no offset.
-            (Err(KafkaError::OffsetFetch(Code::UnknownTopicOrPartition | Code::UnknownPartition)), _) => {}
+            // Nor has a partition an offset that does not exist.
+            (Ok(()) | Err(KafkaError::OffsetFetch(Code::UnknownTopicOrPartition | Code::UnknownPartition)), _) => {}
             (Err(error), _) => {
                 let what = format!("reading the committed offset of {partition}");
                 return Err(kafka_errors::request(&what, "its brokers", &error));

@@ -55,11 +55,11 @@ impl World {
     }
 
     pub fn reader(&self, partitions: &[TopicPartition]) -> Box<dyn Consumer> {
-        self.reader_of(partitions, ConsumerConfig::default())
+        self.reader_of(partitions, &ConsumerConfig::default())
     }
 
-    pub fn reader_of(&self, partitions: &[TopicPartition], config: ConsumerConfig) -> Box<dyn Consumer> {
-        let mut consumer = self.log.consumer(&config).unwrap();
+    pub fn reader_of(&self, partitions: &[TopicPartition], config: &ConsumerConfig) -> Box<dyn Consumer> {
+        let mut consumer = self.log.consumer(config).unwrap();
         let from_start: Vec<_> = partitions.iter().map(|p| (p.clone(), 0)).collect();
         consumer.assign(&from_start).unwrap();
         consumer

@@ -206,7 +206,7 @@ pub fn a_poll_keeps_to_its_budget_and_serves_every_partition(world: &World) {
     }
     let budget = 100_000;
     let config = ConsumerConfig { max_poll_bytes: budget, ..ConsumerConfig::default() };
-    let mut reader = world.reader_of(&topic, config);
+    let mut reader = world.reader_of(&topic, &config);
     let mut left = 1_200;
     while left > 0 {
         let Polled::Records(batches) = poll(&mut *reader) else { continue };

@@ -158,7 +158,7 @@ pub fn a_transaction_left_open_is_aborted_by_its_timeout(world: &World) {
     let error = stale.commit().unwrap_err();
     assert_eq!((error.code(), error.kind()), ("HW0312", ErrorKind::Fenced), "{error}");
     let config = ConsumerConfig { isolation: Isolation::ReadCommitted, ..ConsumerConfig::default() };
-    let mut reader = world.reader_of(&topic, config);
+    let mut reader = world.reader_of(&topic, &config);
     assert_eq!(read_to_end(&*world.log, &mut *reader, &topic[0]).len(), 1);
 }
 
