@@ -147,12 +147,20 @@ impl StreamsBuilder {
         let plan = cut(insert_repartitions(draft.plan.clone()));
         let mut mistakes = check(&plan);
         mistakes.extend(duplicate_stores(&draft));
+        mistakes.extend(strangers(&draft));
         for mistake in &mut mistakes {
             let at = plan.node_named(&mistake.node).and_then(|node| wiring.locations.get(&node.id));
             mistake.location = at.map(|at: &&Location<'_>| format!("{}:{}", at.file(), at.line()));
         }
         if mistakes.is_empty() { Ok(Topology::new(plan, wiring)) } else { Err(TopologyErrors(mistakes)) }
     }
+}
+
+fn strangers(draft: &Draft) -> impl Iterator<Item = TopologyError> {
+    draft.strangers.iter().filter_map(|id| draft.plan.node(*id)).map(|node| {
+        let reason = "the two streams belong to two builders".to_owned();
+        TopologyError::new("HW0114", &node.name, reason, "make both with the same StreamsBuilder")
+    })
 }
 
 fn duplicate_stores(draft: &Draft) -> Vec<TopologyError> {

@@ -15,6 +15,8 @@ pub(crate) struct Draft {
     pub(crate) plan: Plan,
     pub(crate) wiring: Wiring,
     pub(crate) duplicate_stores: Vec<(String, NodeId)>,
+    /// Steps that were given a stream of another builder.
+    pub(crate) strangers: Vec<NodeId>,
 }
 
 /// A handle to the topology in the making; streams and tables carry one.
@@ -30,7 +32,8 @@ impl Graph {
             global_stores: Default::default(),
             subtopologies: Vec::new(),
         };
-        Self(Arc::new(Mutex::new(Draft { plan, wiring: Wiring::default(), duplicate_stores: Vec::new() })))
+        let (duplicate_stores, strangers) = (Vec::new(), Vec::new());
+        Self(Arc::new(Mutex::new(Draft { plan, wiring: Wiring::default(), duplicate_stores, strangers })))
     }
 
     /// Never held while user code runs.
@@ -76,6 +79,11 @@ impl Graph {
             draft.duplicate_stores.push((name.to_owned(), id));
         }
         draft.plan.global_stores.insert(name.to_owned(), store);
+    }
+
+    /// Whether both handles belong to one builder.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Renames a step.

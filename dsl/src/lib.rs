@@ -40,7 +40,8 @@ pub use plan::{
 pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
 pub use sinking::{AnySink, AnyWriter, ThreadWriters};
 pub use task::{
-    GlobalReader, Memo, ProcessorTask, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv, TaskSource, TopicWriter,
+    GlobalReader, Memo, PanicGuard, ProcessorTask, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv, TaskSource,
+    TopicWriter,
 };
 pub use topology::Topology;
 pub use vocab::{Consumed, Grouped, Materialized, OnUndecodable, Produced, Repartitioned};

@@ -39,7 +39,7 @@ pub(crate) fn add_repartition<K: Data, V: Data>(
     let (keys, values) = (keys.clone(), values.clone());
     stream.graph.add(Some(&format!("{label}-repartition")), "repartition", kind, vec![stream.id], |wiring, id| {
         // Without a topic it is nothing: its children take the records directly.
-        wiring.target::<K, V>(id, |builder, id| builder.next::<K, V>(id));
+        wiring.pass_on::<K, V>(id);
         let serdes = (keys.clone(), values.clone());
         wiring.sender::<K, V>(id, move |builder, id| {
             Ok(Rc::new(sender::Sender::new(builder, id, serdes.0.clone(), serdes.1.clone())?))

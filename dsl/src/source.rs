@@ -44,6 +44,7 @@ pub(crate) fn wire_source<K: Data, V: Data>(wiring: &mut Wiring, id: NodeId, dec
             None => None,
         };
         let context = builder.context.clone();
+        let beside_upstreams = builder.repartitions_read().any(|topic| builder.env.upstream_tasks(topic) > 1);
         Ok(Rc::new(Source {
             id,
             topic: topic.as_str().into(),
@@ -55,6 +56,7 @@ pub(crate) fn wire_source<K: Data, V: Data>(wiring: &mut Wiring, id: NodeId, dec
             context,
             dead_letters,
             head: RefCell::new(None),
+            beside_upstreams,
         }))
     });
 }
@@ -62,6 +64,7 @@ pub(crate) fn wire_source<K: Data, V: Data>(wiring: &mut Wiring, id: NodeId, dec
 /// A record decoded early, to learn its event time.
 struct Head<K, V> {
     offset: Offset,
+    time: Timestamp,
     decoded: (K, V),
 }
 
@@ -76,6 +79,8 @@ struct Source<K, V> {
     untimely: Slot,
     queue: Rc<Queue>,
     head: RefCell<Option<Head<K, V>>>,
+    /// Whether the task also reads a repartition of several upstream tasks, whose windows may wait for this source.
+    beside_upstreams: bool,
 }
 
 impl<K: Data, V: Data> Source<K, V> {
@@ -91,10 +96,15 @@ impl<K: Data, V: Data> Source<K, V> {
         }
     }
 
-    fn decoded(&self, record: &RecordRef<'_>) -> Result<(K, V)> {
+    /// The record's key and value and its event time.
+    fn decoded(&self, record: &RecordRef<'_>) -> Result<((K, V), Timestamp)> {
         match self.head.take() {
-            Some(head) if head.offset == record.offset => Ok(head.decoded),
-            _ => self.decoder.decode(record),
+            Some(head) if head.offset == record.offset => Ok((head.decoded, head.time)),
+            _ => {
+                let (key, value) = self.decoder.decode(record)?;
+                let time = self.event_time(record, &key, &value);
+                Ok(((key, value), time))
+            }
         }
     }
 }
@@ -106,31 +116,34 @@ impl<K: Data, V: Data> TaskSource for Source<K, V> {
         }
         let Ok((key, value)) = self.decoder.decode(record) else { return record.timestamp };
         let time = self.event_time(record, &key, &value);
-        let head = Head { offset: record.offset, decoded: (key, value) };
+        let head = Head { offset: record.offset, time, decoded: (key, value) };
         self.head.replace(Some(head));
         time
     }
 
     fn process(&self, record: &RecordRef<'_>) -> Result<()> {
-        let (key, value) = match self.decoded(record) {
+        let ((key, value), timestamp) = match self.decoded(record) {
             Ok(decoded) => decoded,
             Err(error) => {
                 let Some(dead_letters) = &self.dead_letters else { return Err(error) };
-                self.context.count(&self.undecodable);
+                self.undecodable.increment();
                 let raw = Raw { topic: &self.topic, partition: self.context.partition.get(), record };
                 return dead_letters.send(&raw, &record.headers, error.code(), &error.to_string(), None);
             }
         };
-        let timestamp = self.event_time(record, &key, &value);
         if timestamp < 0 {
-            self.context.count(&self.untimely);
+            self.untimely.increment();
             return Ok(());
         }
         let stream_time = &self.context.stream_time;
         stream_time.set(stream_time.get().max(timestamp));
         self.queue.speak(timestamp);
-        self.context.sender_time.set(None);
+        // Beside records of several upstream tasks this partition is one more sender, with its own time.
+        self.context.sender_time.set(Some(self.queue.time()));
         self.context.keep_raw(&self.topic, record);
-        self.next.push(Meta { timestamp, headers: &record.headers }, key, value)
+        let pushed = self.next.push(Meta { timestamp, headers: &record.headers }, key, value);
+        self.context.sender_time.set(None);
+        pushed?;
+        if self.beside_upstreams { self.context.time_moved() } else { Ok(()) }
     }
 }

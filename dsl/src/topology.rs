@@ -13,11 +13,12 @@ use crate::{
 pub struct Topology {
     plan: Arc<Plan>,
     wiring: Arc<Wiring>,
+    version: u32,
 }
 
 impl Topology {
     pub(crate) fn new(plan: Plan, wiring: Wiring) -> Self {
-        Self { plan: Arc::new(plan), wiring: Arc::new(wiring) }
+        Self { plan: Arc::new(plan), wiring: Arc::new(wiring), version: 1 }
     }
 
     /// The plan: what the topology is, as data.
@@ -43,7 +44,13 @@ impl Topology {
         if version <= 1 {
             return self.clone();
         }
-        Self { plan: Arc::new(self.plan.marked(&format!("__v{version}"))), wiring: self.wiring.clone() }
+        let plan = Arc::new(self.plan.marked(&format!("__v{version}")));
+        Self { plan, wiring: self.wiring.clone(), version }
+    }
+
+    /// The version of the pipeline that this is, from 1.
+    pub fn version(&self) -> u32 {
+        self.version
     }
 
     pub(crate) fn wiring(&self) -> &Wiring {

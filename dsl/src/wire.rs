@@ -67,6 +67,12 @@ impl Wiring {
         self.targets.insert(id, Box::new(move |builder, id| Ok(Box::new(make(builder, id)?))));
     }
 
+    /// `id` does nothing: what comes after it takes its records.
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is not general over lifetimes")]
+    pub(crate) fn pass_on<K: Data, V: Data>(&mut self, id: NodeId) {
+        self.target::<K, V>(id, |builder, id| builder.next::<K, V>(id));
+    }
+
     /// Registers the writing half of repartition `id`.
     pub(crate) fn sender<K: Data, V: Data>(
         &mut self,
@@ -110,6 +116,16 @@ impl<'a> TaskBuilder<'a> {
     /// The node `id`.
     pub(crate) fn node(&self, id: NodeId) -> Result<&'a Node> {
         self.plan.node(id).ok_or_else(|| broken(&format!("node {id} is not in the plan")))
+    }
+
+    /// The repartition topics that the task reads.
+    pub(crate) fn repartitions_read(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let plan = self.plan;
+        let sources = plan.subtopologies.get(self.part).into_iter().flat_map(|part| &part.sources);
+        sources.filter_map(move |id| match &plan.node(*id)?.kind {
+            NodeKind::Repartition { topic, .. } => topic.as_deref(),
+            _ => None,
+        })
     }
 
     /// What takes the records that `id` forwards: nothing, its only child, or a fan-out in the order written.

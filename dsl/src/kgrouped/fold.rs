@@ -10,7 +10,7 @@ use crate::{
     ktable::{KTable, declare, open_store},
     plan::{NodeId, NodeKind},
     store::KvStore,
-    task::{Blame, Slot, TaskContext},
+    task::{Blame, Slot},
     vocab::{Grouped, Materialized},
     wire::{Flow, Meta, Push, Target},
 };
@@ -30,9 +30,8 @@ impl<K: Key, V: Data> KGroupedStream<K, V> {
         let id = self.graph.add(Some(&name), op, kind, vec![self.id], |wiring, id| {
             wiring.target::<K, V>(id, move |builder, id| -> Result<Target<K, V>> {
                 let table = open_store(builder, id, &store)?;
-                let context = builder.context.clone();
-                let nulls = context.memo.slot(&format!("null:{}", store.name), 0)?;
-                Ok(Rc::new(Fold { id, table, grouped: grouped.clone(), fold: fold.clone(), nulls, context }))
+                let nulls = builder.context.memo.slot(&format!("null:{}", store.name), 0)?;
+                Ok(Rc::new(Fold { id, table, grouped: grouped.clone(), fold: fold.clone(), nulls }))
             });
         });
         self.graph.declare_store(id, &name, spec);
@@ -46,7 +45,6 @@ struct Fold<F, K, V, A> {
     grouped: Arc<Grouped<K, V>>,
     fold: Arc<F>,
     nulls: Slot,
-    context: Rc<TaskContext>,
 }
 
 impl<K: Key, V: Data, A: Data, F: Fn(&K, V, &mut Option<A>)> Push<K, V> for Fold<F, K, V, A> {
@@ -59,7 +57,7 @@ impl<K: Key, V: Data, A: Data, F: Fn(&K, V, &mut Option<A>)> Push<K, V> for Fold
                 blame.clear();
             })?;
         if !known {
-            self.context.count(&self.nulls);
+            self.nulls.increment();
         }
         Ok(())
     }

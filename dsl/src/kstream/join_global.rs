@@ -14,7 +14,7 @@ use crate::{
     bounds::{Data, Shared},
     global::GlobalTable,
     plan::NodeKind,
-    task::{Blame, GlobalReader, Slot, TaskContext},
+    task::{Blame, GlobalReader, Slot},
     wire::{Flow, Meta, Push, Target},
 };
 
@@ -86,10 +86,9 @@ impl<K: Data, V: Data> KStream<K, V> {
         let id = self.graph.add(None, op, kind, vec![self.id], |wiring, id| {
             wiring.target::<K, V>(id, move |builder, id| -> Result<Target<K, V>> {
                 let next = builder.next::<K, VO>(id)?;
-                let context = builder.context.clone();
                 let rows = Rows::new(&table, builder.env.global(&table.store)?);
-                let dropped = context.memo.slot(&format!("no-row:{}", builder.node(id)?.name), 0)?;
-                Ok(Rc::new(GlobalJoin { id, rows, select: select.clone(), join: join.clone(), next, dropped, context }))
+                let dropped = builder.context.memo.slot(&format!("no-row:{}", builder.node(id)?.name), 0)?;
+                Ok(Rc::new(GlobalJoin { id, rows, select: select.clone(), join: join.clone(), next, dropped }))
             });
         });
         KStream::new(self.graph.clone(), id)
@@ -151,7 +150,6 @@ struct GlobalJoin<S, J, K, KT, VT, VO> {
     join: Arc<J>,
     next: Target<K, VO>,
     dropped: Slot,
-    context: Rc<TaskContext>,
 }
 
 impl<K, V, KT: Data, VT: Data, VO, S, J> Push<K, V> for GlobalJoin<S, J, K, KT, VT, VO>
@@ -168,7 +166,7 @@ where
         match joined {
             Some(joined) => self.next.push(meta, key, joined),
             None => {
-                self.context.count(&self.dropped);
+                self.dropped.increment();
                 Ok(())
             }
         }

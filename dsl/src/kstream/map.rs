@@ -1,11 +1,11 @@
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
-use headwater_core::{Error, ErrorKind};
+use headwater_core::{Error, ErrorKind, Result};
 
 use super::KStream;
 use crate::{
     bounds::{Data, Shared, UserResult},
-    plan::NodeId,
+    plan::{NodeId, NodeKind},
     task::Blame,
     wire::{Flow, Meta, Push, Target},
 };
@@ -59,7 +59,15 @@ impl<K: Data, V: Data> KStream<K, V> {
     #[track_caller]
     pub fn try_map_values<V2: Data>(&self, map: impl Fn(V) -> UserResult<V2> + Shared) -> KStream<K, V2> {
         let map = Arc::new(map);
-        self.stateless("try_map_values", false, move |id, next| TryMapValues { id, map: map.clone(), next })
+        let kind = NodeKind::Stateless { op: "try_map_values".to_owned(), changes_key: false };
+        let id = self.graph.add(None, "try_map_values", kind, vec![self.id], |wiring, id| {
+            wiring.target::<K, V>(id, move |builder, id| -> Result<Target<K, V>> {
+                let next = builder.next::<K, V2>(id)?;
+                let node = builder.node(id)?.name.clone();
+                Ok(Rc::new(TryMapValues { id, node, map: map.clone(), next }))
+            });
+        });
+        KStream::new(self.graph.clone(), id)
     }
 }
 
@@ -95,6 +103,7 @@ impl<K, V, V2, F: Fn(V) -> V2> Push<K, V> for MapValues<F, K, V2> {
 
 struct TryMapValues<F, K, V2> {
     id: NodeId,
+    node: String,
     map: Arc<F>,
     next: Target<K, V2>,
 }
@@ -107,6 +116,7 @@ impl<K, V, V2, F: Fn(V) -> UserResult<V2>> Push<K, V> for TryMapValues<F, K, V2>
         let value = value.map_err(|cause| {
             Error::new(ErrorKind::User, "HW0221", "the program's closure failed on a record")
                 .caused_by(cause)
+                .at_node(&self.node)
                 .help("mend the closure or the record; nothing was skipped")
         })?;
         self.next.push(meta, key, value)

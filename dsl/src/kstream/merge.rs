@@ -24,15 +24,18 @@ impl<K: Data, V: Data> KStream<K, V> {
     #[track_caller]
     pub fn merge(&self, other: &Self) -> Self {
         let kind = NodeKind::Stateless { op: "merge".to_owned(), changes_key: false };
-        let mut parents = vec![self.id, other.id];
-        parents.dedup();
-        let twice = parents.len() == 1;
+        let related = self.graph.is_same(&other.graph);
+        let twice = related && self.id == other.id;
+        let parents = if related && !twice { vec![self.id, other.id] } else { vec![self.id] };
         let id = self.graph.add(None, "merge", kind, parents, |wiring, id| {
             wiring.target::<K, V>(id, move |builder, id| {
                 let next = builder.next::<K, V>(id)?;
                 Ok(if twice { Rc::new(Twice(next)) } else { next })
             });
         });
+        if !related {
+            self.graph.lock().strangers.push(id);
+        }
         Self::new(self.graph.clone(), id)
     }
 }

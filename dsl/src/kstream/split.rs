@@ -88,7 +88,7 @@ impl<K: Data, V: Data> Split<K, V> {
         let kind = NodeKind::Stateless { op: op.to_owned(), changes_key: false };
         let graph = &self.stream.graph;
         let id = graph.add(None, op, kind, vec![self.stream.id], |wiring, id| {
-            wiring.target::<K, V>(id, |builder, id| builder.next::<K, V>(id));
+            wiring.pass_on::<K, V>(id);
         });
         self.arms.lock().unwrap_or_else(PoisonError::into_inner).push((id, predicate));
         KStream::new(graph.clone(), id)

@@ -9,7 +9,7 @@ use crate::{
     plan::NodeKind,
     repartition::add_repartition,
     store::KvStore,
-    task::{Slot, TaskContext},
+    task::Slot,
     vocab::{Grouped, Materialized},
     wire::{Flow, Meta, Push, Target},
 };
@@ -55,9 +55,8 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
         let id = self.graph.add(Some(&name), "table", kind, vec![self.id], |wiring, id| {
             wiring.target::<K, Option<V>>(id, move |builder, id| -> Result<Target<K, Option<V>>> {
                 let table = open_store(builder, id, &store)?;
-                let context = builder.context.clone();
-                let null_keys = context.memo.slot(&format!("null-key:{}", store.name), 0)?;
-                Ok(Rc::new(Upsert { table, null_keys, context }))
+                let null_keys = builder.context.memo.slot(&format!("null-key:{}", store.name), 0)?;
+                Ok(Rc::new(Upsert { table, null_keys }))
             });
         });
         self.graph.declare_store(id, &name, spec);
@@ -68,7 +67,6 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
 struct Upsert<K, V> {
     table: Rc<KvStore<K, V>>,
     null_keys: Slot,
-    context: Rc<TaskContext>,
 }
 
 impl<K: Key, V: Data> Push<K, Option<V>> for Upsert<K, V> {
@@ -76,7 +74,7 @@ impl<K: Key, V: Data> Push<K, Option<V>> for Upsert<K, V> {
         // A table's row has the time of the record that set it last, in offset order, even if that is older.
         let known = self.table.replace(key, meta, value)?;
         if !known {
-            self.context.count(&self.null_keys);
+            self.null_keys.increment();
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headwater_core::check_name;
 
-use super::{NodeKind, Plan};
+use super::{NodeId, NodeKind, Plan};
 use crate::error::TopologyError;
 
 /// Every mistake that the plan alone shows.
@@ -16,6 +16,9 @@ pub(crate) fn check(plan: &Plan) -> Vec<TopologyError> {
     partitions(plan, &mut found);
     rules(plan, &mut found);
     topics(plan, &mut found);
+    global_joins(plan, &mut found);
+    dead_letters(plan, &mut found);
+    branches(plan, &mut found);
     found
 }
 
@@ -52,25 +55,25 @@ fn duplicates(plan: &Plan, found: &mut Vec<TopologyError>) {
                 "every step, store and repartition has a name of its own; rename one",
             ));
         }
-        if let NodeKind::Repartition { label, .. } = &node.kind {
-            if labels.insert(label, &node.name).is_some() {
-                found.push(TopologyError::new(
-                    "HW0102",
-                    &node.name,
-                    format!("two groupings or repartitions are called {label}"),
-                    "the name becomes a topic's name; rename one",
-                ));
-            }
+        if let NodeKind::Repartition { label, .. } = &node.kind
+            && labels.insert(label, &node.name).is_some()
+        {
+            found.push(TopologyError::new(
+                "HW0102",
+                &node.name,
+                format!("two groupings or repartitions are called {label}"),
+                "the name becomes a topic's name; rename one",
+            ));
         }
-        if let NodeKind::Source { topic, .. } = &node.kind {
-            if let Some(first) = sources.insert(topic, &node.name) {
-                found.push(TopologyError::new(
-                    "HW0103",
-                    &node.name,
-                    format!("topic {topic} is read twice, by {first} and {}", node.name),
-                    "read it once and use the stream several times: each use gets every record",
-                ));
-            }
+        if let NodeKind::Source { topic, .. } = &node.kind
+            && let Some(first) = sources.insert(topic, &node.name)
+        {
+            found.push(TopologyError::new(
+                "HW0103",
+                &node.name,
+                format!("topic {topic} is read twice, by {first} and {}", node.name),
+                "read it once and use the stream several times: each use gets every record",
+            ));
         }
     }
 }
@@ -102,11 +105,11 @@ fn windows(plan: &Plan, found: &mut Vec<TopologyError>) {
 
 fn partitions(plan: &Plan, found: &mut Vec<TopologyError>) {
     for node in &plan.nodes {
-        if let NodeKind::Repartition { partitions: Some(n), .. } = &node.kind {
-            if *n < 1 {
-                let reason = format!("{n} partitions were asked for");
-                found.push(TopologyError::new("HW0106", &node.name, reason, "a topic has at least 1 partition"));
-            }
+        if let NodeKind::Repartition { partitions: Some(n), .. } = &node.kind
+            && *n < 1
+        {
+            let reason = format!("{n} partitions were asked for");
+            found.push(TopologyError::new("HW0106", &node.name, reason, "a topic has at least 1 partition"));
         }
         // Two repartitions with unlike explicit counts must not meet at one store.
         let stateful = matches!(node.kind, NodeKind::Aggregate { .. } | NodeKind::WindowedAggregate { .. });
@@ -143,10 +146,10 @@ fn rules(plan: &Plan, found: &mut Vec<TopologyError>) {
             if let Err(error) = check_name("the rule's name", &rule.name) {
                 found.push(TopologyError::from_error(&error, &node.name));
             }
-            if let Some(topic) = rule.route.strip_prefix("dead_letter ") {
-                if let Err(error) = check_name("the dead-letter topic", topic) {
-                    found.push(TopologyError::from_error(&error, &node.name));
-                }
+            if let Some(topic) = rule.route.strip_prefix("dead_letter ")
+                && let Err(error) = check_name("the dead-letter topic", topic)
+            {
+                found.push(TopologyError::from_error(&error, &node.name));
             }
             if rule.test.starts_with("invalid pattern") {
                 let reason = format!("rule {}: {}", rule.name, rule.test);
@@ -168,15 +171,15 @@ fn rules(plan: &Plan, found: &mut Vec<TopologyError>) {
 fn topics(plan: &Plan, found: &mut Vec<TopologyError>) {
     let written = plan.output_topics();
     for node in &plan.nodes {
-        if let NodeKind::Source { topic, .. } = &node.kind {
-            if written.contains(&topic.as_str()) {
-                found.push(TopologyError::new(
-                    "HW0109",
-                    &node.name,
-                    format!("topic {topic} is both read and written by this topology"),
-                    "a topology that feeds itself never reaches the end of its input; use another topic",
-                ));
-            }
+        if let NodeKind::Source { topic, .. } = &node.kind
+            && written.contains(&topic.as_str())
+        {
+            found.push(TopologyError::new(
+                "HW0109",
+                &node.name,
+                format!("topic {topic} is both read and written by this topology"),
+                "a topology that feeds itself never reaches the end of its input; use another topic",
+            ));
         }
     }
     if !plan.nodes.iter().any(|node| matches!(node.kind, NodeKind::Source { .. })) {
@@ -186,5 +189,59 @@ fn topics(plan: &Plan, found: &mut Vec<TopologyError>) {
             "the topology reads no topic".to_owned(),
             "start with stream(..) or table(..)",
         ));
+    }
+}
+
+fn global_joins(plan: &Plan, found: &mut Vec<TopologyError>) {
+    for node in &plan.nodes {
+        let NodeKind::GlobalJoin { store, .. } = &node.kind else { continue };
+        if !plan.global_stores.contains_key(store) {
+            let reason = format!("the global table {store} is not one of this topology");
+            found.push(TopologyError::new("HW0115", &node.name, reason, "make it with the same StreamsBuilder"));
+        }
+    }
+}
+
+/// A dead letter is the record as it came in, and a result is not one that came in.
+fn dead_letters(plan: &Plan, found: &mut Vec<TopologyError>) {
+    for node in &plan.nodes {
+        let NodeKind::Validate { rules } = &node.kind else { continue };
+        let Some(rule) = rules.iter().find(|rule| rule.route.starts_with("dead_letter ")) else { continue };
+        if let Some(store) = table_above(plan, node.id) {
+            found.push(TopologyError::new(
+                "HW0116",
+                &node.name,
+                format!("rule {} sends results of {store} to a dead-letter topic, but they are no input", rule.name),
+                "test the input before it is aggregated, or send broken results elsewhere with .split()",
+            ));
+        }
+    }
+}
+
+/// The table whose changes reach node `id` without a topic in between.
+fn table_above(plan: &Plan, id: NodeId) -> Option<&str> {
+    let mut open = plan.node(id)?.parents.clone();
+    while let Some(node) = open.pop().and_then(|at| plan.node(at)) {
+        match &node.kind {
+            NodeKind::Table { store }
+            | NodeKind::Aggregate { store, .. }
+            | NodeKind::WindowedAggregate { store, .. } => {
+                return Some(store);
+            }
+            NodeKind::Repartition { topic: Some(_), .. } => {}
+            _ => open.extend(&node.parents),
+        }
+    }
+    None
+}
+
+fn branches(plan: &Plan, found: &mut Vec<TopologyError>) {
+    let mut seen = BTreeMap::new();
+    for node in &plan.nodes {
+        let NodeKind::Stateless { op, .. } = &node.kind else { continue };
+        if op == "default_branch" && seen.insert(&node.parents, ()).is_some() {
+            let reason = "the stream is split with two default branches".to_owned();
+            found.push(TopologyError::new("HW0117", &node.name, reason, "use the first one several times"));
+        }
     }
 }

@@ -42,10 +42,10 @@ pub(crate) fn cut(mut plan: Plan) -> Plan {
                 part.sources.push(node.id);
             }
             let half_has_store = !is_cut(node.id);
-            if let Some(store) = store_of(&node.kind).filter(|_| half_has_store) {
-                if !part.stores.iter().any(|s| s == store) {
-                    part.stores.push(store.to_owned());
-                }
+            if let Some(store) = store_of(&node.kind).filter(|_| half_has_store)
+                && !part.stores.iter().any(|s| s == store)
+            {
+                part.stores.push(store.to_owned());
             }
         }
     }

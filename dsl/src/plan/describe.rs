@@ -8,9 +8,10 @@ use super::{Node, NodeId, NodeKind, Plan};
 impl Plan {
     /// The topology in the form of Kafka's `describe()`.
     pub fn describe(&self) -> String {
-        let mut out = String::from("Topologies:\n");
+        // Kafka puts a space after the first line, so the first sub-topology is indented by one more than the others.
+        let mut out = String::from("Topologies:\n ");
         for (number, part) in self.subtopologies.iter().enumerate() {
-            let _ = writeln!(out, "   Sub-topology: {number}");
+            let _ = writeln!(out, "  Sub-topology: {number}");
             for id in &part.nodes {
                 if let Some(node) = self.node(*id) {
                     self.describe_node(&mut out, node, part.sources.contains(id));
@@ -20,10 +21,10 @@ impl Plan {
         }
         for (number, (store, global)) in self.global_stores.iter().enumerate() {
             let number = self.subtopologies.len() + number;
-            let _ = writeln!(out, "   Sub-topology: {number} for global store (will not generate tasks)");
+            let _ = writeln!(out, "  Sub-topology: {number} for global store (will not generate tasks)");
             let _ = writeln!(out, "    Source: {store}-source (topics: [{}])\n      --> {store}", global.topic);
             let _ =
-                writeln!(out, "    Processor: {store} (stores: [{store}])\n      --> none\n      <-- {store}-source\n");
+                writeln!(out, "    Processor: {store} (stores: [{store}])\n      --> none\n      <-- {store}-source");
         }
         out
     }

@@ -13,10 +13,10 @@ pub(crate) fn insert_repartitions(mut plan: Plan) -> Plan {
         let Some(node) = plan.nodes.get_mut(index) else { continue };
         let inherits = node.parents.iter().any(|parent| changed.contains(parent));
         match &mut node.kind {
+            // It gives equal keys to one task again, so nothing below it counts as changed.
             NodeKind::Repartition { label, topic, forced, .. } => {
-                if inherits || *forced {
-                    *topic = Some(format!("{app}-{label}-repartition"));
-                }
+                let needed = inherits || *forced;
+                *topic = needed.then(|| format!("{app}-{label}-repartition"));
             }
             NodeKind::Stateless { changes_key: true, .. } => {
                 changed.insert(node.id);

@@ -242,8 +242,9 @@ impl Plan {
         let mut topics = Vec::new();
         for node in &self.nodes {
             match &node.kind {
-                NodeKind::To { topic, .. } => topics.push(topic.as_str()),
-                NodeKind::Source { dead_letter: Some(topic), .. } => topics.push(topic.as_str()),
+                NodeKind::To { topic, .. } | NodeKind::Source { dead_letter: Some(topic), .. } => {
+                    topics.push(topic.as_str());
+                }
                 NodeKind::Validate { rules } => {
                     topics.extend(rules.iter().filter_map(|rule| rule.route.strip_prefix("dead_letter ")));
                 }

@@ -98,7 +98,7 @@ impl<K: Data, V: Data> Validate<K, V> {
             }
         }
         for counter in broken.iter().filter_map(|place| self.counters.get(*place)) {
-            self.context.count(counter);
+            counter.increment();
         }
         broken
     }

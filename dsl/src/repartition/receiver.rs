@@ -79,14 +79,15 @@ impl<K: Data, V: Data> TaskSource for Receiver<K, V> {
             Error::new(ErrorKind::Topology, "HW0207", message)
                 .help("the input's partition count changed; replay into a new version")
         })?;
-        let held_back = queue.holds_at(self.context.run_id).is_some_and(|held| Some(held) == self.least.get());
+        // Most records come from a sender that is ahead of another one, and cannot move the least of the times.
+        let ahead = queue.holds_at(self.context.run_id).is_some_and(|held| Some(held) > self.least.get());
         match envelope.content {
             Content::Record(value) => {
                 if envelope.is_progress {
                     queue.speak(envelope.time);
                 }
                 self.take(record, &envelope, value, several)?;
-                if several && held_back { self.time_may_have_moved() } else { Ok(()) }
+                if several && !ahead { self.time_may_have_moved() } else { Ok(()) }
             }
             Content::Progress => {
                 queue.speak(envelope.time);

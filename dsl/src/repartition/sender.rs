@@ -12,18 +12,22 @@ use super::envelope::{Content, Envelope};
 use crate::{
     bounds::Data,
     plan::{NodeId, NodeKind},
-    task::{CommitStep, Lineage, Queue, Slot, TaskContext, TopicWriter, lineage, minimum, queues_of},
+    task::{
+        CommitStep, Emitter, Lineage, Queue, Slot, TaskContext, TopicWriter, emitters_of, lineage, minimum, queues_of,
+    },
     wire::{Flow, Meta, Push, TaskBuilder},
 };
 
 /// What this sender's time is, by where its records come from.
 enum SenderTime {
-    /// Straight from sources: the task's stream time.
+    /// Straight from sources: the greatest time taken from them.
+    Sources(Vec<Rc<Queue>>),
+    /// From one upstream task: the greatest time taken from it.
     Task,
     /// Handed on from several upstream tasks: their time judges lateness, the least of them is progress.
     Forwarded(Vec<Rc<Queue>>),
     /// Final results of windows: the greatest time among them.
-    Emitted(Slot),
+    Emitted { greatest: Slot, emitters: Vec<Emitter> },
 }
 
 pub(super) struct Sender<K, V> {
@@ -61,9 +65,13 @@ impl<K: Data, V: Data> Sender<K, V> {
         let context = builder.context.clone();
         let topic = builder.env.topic(name)?;
         let time = match lineage(builder, id) {
+            Lineage::Sources if only_from_sources(builder, id) => SenderTime::Sources(queues_of(builder, id)?),
             Lineage::Sources => SenderTime::Task,
             Lineage::Upstreams => SenderTime::Forwarded(queues_of(builder, id)?),
-            Lineage::Emitted => SenderTime::Emitted(context.memo.slot(&format!("emitted/{name}"), Timestamp::MIN)?),
+            Lineage::Emitted => SenderTime::Emitted {
+                greatest: context.memo.slot(&format!("emitted/{name}"), Timestamp::MIN)?,
+                emitters: emitters_of(builder, id)?,
+            },
         };
         let told = vec![Timestamp::MIN; usize::try_from(topic.partitions()).unwrap_or_default()];
         let marks = Rc::new(Marks {
@@ -95,7 +103,7 @@ impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
         key_bytes.clear();
         let key = self.keys.encode(&key, key_bytes).map_err(|e| e.while_encoding("the key").at_node(&self.node))?;
         if key == Payload::Null {
-            self.context.count(&self.null_keys);
+            self.null_keys.increment();
             return Ok(());
         }
         let (time, is_progress) = self.marks.time_of(meta.timestamp);
@@ -116,13 +124,23 @@ impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
     }
 }
 
+fn only_from_sources(builder: &TaskBuilder<'_>, id: NodeId) -> bool {
+    let is_source = |id: NodeId| builder.plan.node(id).is_some_and(|node| matches!(node.kind, NodeKind::Source { .. }));
+    builder.plan.sources_of(id).into_iter().all(is_source)
+}
+
+fn greatest_of(queues: &[Rc<Queue>]) -> Timestamp {
+    queues.iter().map(|queue| queue.time()).max().unwrap_or(Timestamp::MIN)
+}
+
 impl Marks {
     /// The time to send with a record, and whether it is progress.
     fn time_of(&self, timestamp: Timestamp) -> (Timestamp, bool) {
         match &self.time {
+            SenderTime::Sources(queues) => (greatest_of(queues), true),
             SenderTime::Task => (self.context.stream_time.get(), true),
             SenderTime::Forwarded(_) => (self.context.sender_time.get().unwrap_or(timestamp), false),
-            SenderTime::Emitted(greatest) => {
+            SenderTime::Emitted { greatest, .. } => {
                 greatest.set(greatest.get().max(timestamp));
                 (greatest.get(), true)
             }
@@ -132,9 +150,15 @@ impl Marks {
     /// This task's progress, if it is known.
     fn progress(&self) -> Option<Timestamp> {
         let time = match &self.time {
+            SenderTime::Sources(queues) => greatest_of(queues),
             SenderTime::Task => self.context.stream_time.get(),
             SenderTime::Forwarded(queues) => minimum(queues, self.context.run_id)?,
-            SenderTime::Emitted(greatest) => greatest.get(),
+            // A task whose windows hold nothing has nothing to send, and yet its time goes on. No result that is still
+            // to come is older than the oldest open window, so this says nothing that a record would not say.
+            SenderTime::Emitted { greatest, emitters } => {
+                let open = emitters.iter().map(Emitter::oldest_open).min().unwrap_or(Timestamp::MIN);
+                greatest.get().max(open)
+            }
         };
         Some(time).filter(|time| *time != Timestamp::MIN)
     }

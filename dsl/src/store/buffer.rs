@@ -19,6 +19,10 @@ pub(crate) struct Row<K, V> {
     pub(crate) committed: bool,
     /// When it was last changed, counted in changes since the last commit; 0 if it was not.
     pub(crate) changed: u64,
+    /// Its window has closed: it leaves the store with this commit.
+    pub(crate) expired: bool,
+    /// Nothing but its expiry has changed, which is no news to anybody downstream.
+    pub(crate) quiet: bool,
 }
 
 /// The rows in memory.
@@ -54,7 +58,17 @@ impl<K: Hash + Eq, V> Buffer<K, V> {
         let hash = self.hasher.hash_one(&key);
         let at = self.rows.len();
         let committed = value.is_some();
-        self.rows.push(Row { hash, key, value, timestamp, headers: None, committed, changed: 0 });
+        self.rows.push(Row {
+            hash,
+            key,
+            value,
+            timestamp,
+            headers: None,
+            committed,
+            changed: 0,
+            expired: false,
+            quiet: false,
+        });
         let rows = &self.rows;
         self.index.insert_unique(hash, at as u32, |at| rows.get(*at as usize).map_or(0, |row| row.hash));
         at
@@ -85,6 +99,16 @@ impl<K: Hash + Eq, V> Buffer<K, V> {
         row.changed = changes;
     }
 
+    /// The row at `at` leaves the store with the next commit. A change that still waits for the commit goes out first.
+    pub(crate) fn expire(&mut self, at: usize) {
+        let Some(row) = self.rows.get_mut(at) else { return };
+        row.expired = true;
+        if row.changed == 0 {
+            row.quiet = true;
+            self.touch(at);
+        }
+    }
+
     pub(crate) fn dirty_count(&self) -> usize {
         self.dirty.len()
     }
@@ -100,6 +124,10 @@ impl<K: Hash + Eq, V> Buffer<K, V> {
     pub(crate) fn committed(&mut self, keep: usize) {
         for at in std::mem::take(&mut self.dirty) {
             if let Some(row) = self.rows.get_mut(at as usize) {
+                if std::mem::take(&mut row.expired) {
+                    row.value = None;
+                }
+                row.quiet = false;
                 row.changed = 0;
                 row.committed = row.value.is_some();
                 row.headers = None;

@@ -105,31 +105,11 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
     }
 
     /// Removes and returns all rows whose encoded key is at or above `from` and below `to`, in key order.
-    pub(crate) fn take_range(&self, from: &[u8], to: Option<&[u8]>) -> Result<Vec<Taken<K, V>>> {
+    pub(crate) fn take_range(&self, from: &[u8], to: &[u8]) -> Result<Vec<Taken<K, V>>> {
         let mut buffer = self.buffer.borrow_mut();
-        let mut found: Vec<(Vec<u8>, usize)> = Vec::new();
-        let mut missing: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        self.base.range(from, to, &mut |key, value| {
-            missing.push((key.to_vec(), value.to_vec()));
-            ControlFlow::Continue(())
-        })?;
-        for (key, value) in missing {
-            let typed = self.serdes.keys.decode(Some(&key)).map_err(|e| self.damaged(&e))?;
-            if buffer.find(&typed).is_none() {
-                let (timestamp, value) = self.decode_value(&value)?;
-                buffer.insert(typed, Some(value), timestamp);
-            }
-        }
-        for (at, row) in buffer.rows().iter().enumerate().filter(|(_, row)| row.value.is_some()) {
-            let mut key = Vec::new();
-            self.encode_key(&row.key, &mut key)?;
-            if key.as_slice() >= from && to.is_none_or(|to| key.as_slice() < to) {
-                found.push((key, at));
-            }
-        }
-        found.sort_unstable();
+        let found = self.load_range(&mut buffer, from, to)?;
         let mut taken = Vec::with_capacity(found.len());
-        for (_, at) in found {
+        for at in found {
             let Some(row) = buffer.row_mut(at) else { continue };
             let timestamp = row.timestamp;
             if let Some(value) = row.value.take() {
@@ -138,6 +118,42 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
             buffer.touch(at);
         }
         Ok(taken)
+    }
+
+    /// Lets all rows whose encoded key is at or above `from` and below `to` go with the next commit, which is no change
+    /// of theirs: what is downstream keeps their last value.
+    pub(crate) fn expire_range(&self, from: &[u8], to: &[u8]) -> Result<()> {
+        let mut buffer = self.buffer.borrow_mut();
+        for at in self.load_range(&mut buffer, from, to)? {
+            buffer.expire(at);
+        }
+        Ok(())
+    }
+
+    /// Brings all rows of a range into memory and returns their places in key order.
+    fn load_range(&self, buffer: &mut Buffer<K, V>, from: &[u8], to: &[u8]) -> Result<Vec<usize>> {
+        let mut stored: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        self.base.range(from, Some(to), &mut |key, value| {
+            stored.push((key.to_vec(), value.to_vec()));
+            ControlFlow::Continue(())
+        })?;
+        for (key, value) in stored {
+            let typed = self.serdes.keys.decode(Some(&key)).map_err(|e| self.damaged(&e))?;
+            if buffer.find(&typed).is_none() {
+                let (timestamp, value) = self.decode_value(&value)?;
+                buffer.insert(typed, Some(value), timestamp);
+            }
+        }
+        let mut found: Vec<(Vec<u8>, usize)> = Vec::new();
+        for (at, row) in buffer.rows().iter().enumerate().filter(|(_, row)| row.value.is_some()) {
+            let mut key = Vec::new();
+            self.encode_key(&row.key, &mut key)?;
+            if key.as_slice() >= from && key.as_slice() < to {
+                found.push((key, at));
+            }
+        }
+        found.sort_unstable();
+        Ok(found.into_iter().map(|(_, at)| at).collect())
     }
 
     fn encode_key(&self, key: &K, out: &mut Vec<u8>) -> Result<Payload> {
@@ -164,7 +180,7 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
     fn visit_row(&self, row: &Row<K, V>, visit: &mut StoreChangeVisitor<'_>, scratch: &mut Scratch) -> Result<()> {
         scratch.key.clear();
         self.encode_key(&row.key, &mut scratch.key)?;
-        let Some(value) = &row.value else {
+        let Some(value) = row.value.as_ref().filter(|_| !row.expired) else {
             return if row.committed { visit(&self.name, &scratch.key, None) } else { Ok(()) };
         };
         scratch.value.clear();
@@ -194,7 +210,7 @@ impl<K: Data + Hash + Eq, V: Data> CommitStep for KvStore<K, V> {
             let buffer = self.buffer.borrow();
             let rows = buffer.in_order_of_change().into_iter().filter_map(|at| buffer.row(at));
             // A deletion of a row that was never there changes nothing.
-            rows.filter(|row| row.value.is_some() || row.committed)
+            rows.filter(|row| !row.quiet && (row.value.is_some() || row.committed))
                 .map(|row| {
                     let change = Change { new: row.value.clone(), old: None };
                     (row.key.clone(), change, row.timestamp, row.headers.clone())

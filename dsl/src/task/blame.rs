@@ -31,7 +31,8 @@ impl Blame {
 
 impl Drop for Blame {
     fn drop(&mut self) {
-        if LAST.get().is_none() {
+        // An error that returns through `?` drops the guard too, and blames nobody.
+        if std::thread::panicking() && LAST.get().is_none() {
             LAST.set(Some(self.0));
         }
     }

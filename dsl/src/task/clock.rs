@@ -36,6 +36,11 @@ impl Queue {
         })
     }
 
+    /// The last known stream time.
+    pub(crate) fn time(&self) -> Timestamp {
+        self.time.get()
+    }
+
     /// It spoke: its time is at least `time`.
     pub(crate) fn speak(&self, time: Timestamp) {
         self.time.set(self.time.get().max(time));
@@ -139,6 +144,41 @@ pub(crate) fn lineage(builder: &TaskBuilder<'_>, id: NodeId) -> Lineage {
         }
     }
     if upstreams { Lineage::Upstreams } else { Lineage::Sources }
+}
+
+/// Up to where the windows of store `store` are closed for good.
+pub(crate) fn closed_end(memo: &Memo, store: &str) -> Result<Slot> {
+    memo.slot(&format!("closed-end/{store}"), Timestamp::MIN)
+}
+
+/// A step that emits windows when they close: how far it has closed them.
+pub(crate) struct Emitter {
+    closed_end: Slot,
+    size_ms: i64,
+}
+
+impl Emitter {
+    /// The start of the oldest window that is not closed: every result still to come is at least as young.
+    pub(crate) fn oldest_open(&self) -> Timestamp {
+        let closed_end = self.closed_end.get();
+        if closed_end == Timestamp::MIN { closed_end } else { closed_end - closed_end.rem_euclid(self.size_ms.max(1)) }
+    }
+}
+
+/// The nearest steps above node `id` that emit windows when they close.
+pub(crate) fn emitters_of(builder: &TaskBuilder<'_>, id: NodeId) -> Result<Vec<Emitter>> {
+    let mut open = builder.plan.node(id).map(|node| node.parents.clone()).unwrap_or_default();
+    let mut emitters = Vec::new();
+    while let Some(node) = open.pop().and_then(|at| builder.plan.node(at)) {
+        match &node.kind {
+            NodeKind::WindowedAggregate { emit: EmitStrategy::OnWindowClose, store, size_ms, .. } => {
+                emitters.push(Emitter { closed_end: closed_end(&builder.context.memo, store)?, size_ms: *size_ms });
+            }
+            NodeKind::Repartition { topic: Some(_), .. } => {}
+            _ => open.extend(&node.parents),
+        }
+    }
+    Ok(emitters)
 }
 
 /// The queues of everything that feeds node `id`: one per upstream task of a repartition topic, one per source.

@@ -183,11 +183,6 @@ impl TaskContext {
         Ok(())
     }
 
-    /// Counts a dropped record under `name`.
-    pub(crate) fn count(&self, slot: &Slot) {
-        slot.set(slot.get() + 1);
-    }
-
     /// The queue called `name`, created on first use.
     pub(crate) fn queue(&self, name: &str) -> Result<Rc<Queue>> {
         if let Some(queue) = self.queues.borrow().iter().find(|queue| queue.name == name) {

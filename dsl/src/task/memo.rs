@@ -10,7 +10,26 @@ use std::{
 use headwater_core::{Error, ErrorKind, Result};
 
 /// One number of the memo.
-pub(crate) type Slot = Rc<Cell<i64>>;
+#[derive(Debug, Clone)]
+pub(crate) struct Slot(Rc<Cell<i64>>);
+
+impl Slot {
+    #[inline]
+    pub(crate) fn get(&self) -> i64 {
+        self.0.get()
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, value: i64) {
+        self.0.set(value);
+    }
+
+    /// Counts one more.
+    #[inline]
+    pub(crate) fn increment(&self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
 
 /// The memo of one task: numbers by name. Names are kept as 32-bit hashes, so that it fits an offset's metadata.
 #[derive(Debug, Default)]
@@ -31,7 +50,7 @@ impl Memo {
         let mut slots = self.slots.borrow_mut();
         let (owner, slot) = slots.entry(hash).or_insert_with(|| {
             let value = self.committed.get(&hash).copied().unwrap_or(default);
-            (name.to_owned(), Rc::new(Cell::new(value)))
+            (name.to_owned(), Slot(Rc::new(Cell::new(value))))
         });
         if owner == name {
             return Ok(slot.clone());
@@ -47,7 +66,8 @@ impl Memo {
         values
     }
 
-    /// The numbers with names, for reports: `rule:flight-rules/tailnum-known` and so on.
+    /// The numbers with names, for reports. Counters are `what:where`, such as `rule:flight-rules/tailnum-known`; times
+    /// are `what/where`.
     pub fn named(&self) -> BTreeMap<String, i64> {
         self.slots.borrow().values().map(|(name, slot)| (name.clone(), slot.get())).collect()
     }

@@ -9,10 +9,12 @@ mod memo;
 mod processor;
 
 pub(crate) use blame::Blame;
-pub(crate) use clock::{Lineage, OperatorTime, Queue, lineage, minimum, queues_of, upstream_queue};
+pub(crate) use clock::{
+    Emitter, Lineage, OperatorTime, Queue, closed_end, emitters_of, lineage, minimum, queues_of, upstream_queue,
+};
 pub use context::TaskContext;
 pub(crate) use context::{CommitStep, TimeStep};
 pub use env::{GlobalReader, StoreChangeVisitor, TaskEnv, TopicWriter};
 pub use memo::Memo;
 pub(crate) use memo::Slot;
-pub use processor::{ProcessorTask, SourceHandle, TaskSource};
+pub use processor::{PanicGuard, ProcessorTask, SourceHandle, TaskSource};

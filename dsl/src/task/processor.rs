@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use headwater_core::{Error, ErrorKind, RecordRef, Result, TaskId, Timestamp, TopicPartition};
+use headwater_core::{Error, ErrorKind, RecordRef, Result, TaskId, Timestamp};
 
 use super::{Blame, CommitStep, Memo, TaskContext, TaskEnv, clock, env::StoreChangeVisitor};
 use crate::{
@@ -95,38 +95,9 @@ impl ProcessorTask {
         &self.sources
     }
 
-    /// Runs `work` so that a panic in user code becomes an error that names task, node and record. After an error the
-    /// task's buffers hold half-done work: abort the transaction and build the task anew.
-    ///
-    /// # Errors
-    /// What `work` returns, or `HW0220` for a panic.
-    pub fn guarded<R>(
-        &mut self,
-        at: impl Fn() -> Option<(TopicPartition, i64)>,
-        work: impl FnOnce(&mut Self) -> Result<R>,
-    ) -> Result<R> {
-        let id = self.id();
-        let names = self.names.clone();
-        let result = catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|panic| {
-            let text = panic
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "a value that is no text".to_owned());
-            let error = Error::new(ErrorKind::User, "HW0220", format!("the program panicked: {text}"))
-                .help("mend the closure; the record is not lost, it will be read again");
-            Err(match Blame::take().and_then(|node| names.get(node.0 as usize)) {
-                Some(node) => error.at_node(node),
-                None => error,
-            })
-        });
-        result.map_err(|error| {
-            let error = error.in_task(id);
-            match at() {
-                Some((partition, offset)) => error.at_record(&partition, offset),
-                None => error,
-            }
-        })
+    /// What turns panics of this task's user code into errors.
+    pub fn panic_guard(&self) -> PanicGuard {
+        PanicGuard { task: self.id(), names: self.names.clone() }
     }
 
     /// The event time of a record of source `source`, before it is processed.
@@ -213,6 +184,38 @@ impl ProcessorTask {
     /// The numbers to commit with the input offsets.
     pub fn memo(&self) -> &Memo {
         &self.context.memo
+    }
+}
+
+/// Turns a panic in user code into an error that names task and node; made by [`ProcessorTask::panic_guard`].
+///
+/// After an error the task's buffers hold half-done work: abort the transaction and build the task anew.
+#[derive(Debug, Clone)]
+pub struct PanicGuard {
+    task: TaskId,
+    names: Rc<[String]>,
+}
+
+impl PanicGuard {
+    /// Runs `work`, usually for a batch of records; where the record stood is the caller's to add.
+    ///
+    /// # Errors
+    /// What `work` returns, or `HW0220` for a panic.
+    pub fn run<R>(&self, work: impl FnOnce() -> Result<R>) -> Result<R> {
+        let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+            let text = panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "a value that is no text".to_owned());
+            let error = Error::new(ErrorKind::User, "HW0220", format!("the program panicked: {text}"))
+                .help("mend the closure; the record is not lost, it will be read again");
+            Err(match Blame::take().and_then(|node| self.names.get(node.0 as usize)) {
+                Some(node) => error.at_node(node),
+                None => error,
+            })
+        });
+        result.map_err(|error| error.in_task(self.task))
     }
 }
 

@@ -69,6 +69,11 @@ impl<K: Data, V: Data> Consumed<K, V> {
         self.name = Some(name.to_owned());
         self
     }
+
+    /// The serdes of keys and values.
+    pub fn serdes(&self) -> (Arc<dyn Serde<K>>, Arc<dyn Serde<V>>) {
+        (self.keys.clone(), self.values.clone())
+    }
 }
 
 impl<K: 'static, V: 'static> std::fmt::Debug for Consumed<K, V> {

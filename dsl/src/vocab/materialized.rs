@@ -26,6 +26,16 @@ impl<K: Data, V: Data> Materialized<K, V> {
     pub fn with(name: &str, keys: impl Serde<K>, values: impl Serde<V>) -> Self {
         Self { name: name.to_owned(), keys: Arc::new(keys), values: Arc::new(values) }
     }
+
+    /// The store's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The serdes of keys and values.
+    pub fn serdes(&self) -> (Arc<dyn Serde<K>>, Arc<dyn Serde<V>>) {
+        (self.keys.clone(), self.values.clone())
+    }
 }
 
 impl<K: Key, V: Value> From<&str> for Materialized<K, V> {

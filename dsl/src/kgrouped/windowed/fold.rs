@@ -10,7 +10,7 @@ use crate::{
     ktable::KTable,
     plan::{EmitStrategy, NodeId, NodeKind, StoreKind, StoreSpec},
     store::{KvStore, StoreSerdes, WindowKeys, start_bound},
-    task::{Blame, OperatorTime, Slot, TaskContext, TimeStep},
+    task::{Blame, OperatorTime, Slot, TaskContext, TimeStep, closed_end},
     vocab::{Grouped, Materialized},
     window::{Tumbling, Windowed},
     wire::{Change, Flow, Meta, Push, Target, TaskBuilder},
@@ -65,8 +65,8 @@ fn open<K: Key, V: Data, A: Data, F>(
     let serdes = StoreSerdes { keys, values: store.values.clone() };
     let base = builder.env.store(&store.name)?;
     let context = builder.context.clone();
-    let slot = |what: &str, default| context.memo.slot(&format!("{what}:{}", store.name), default);
-    let closed_end = slot("closed-end", Timestamp::MIN)?;
+    let counter = |what: &str| context.memo.slot(&format!("{what}:{}", store.name), 0);
+    let closed_end = closed_end(&context.memo, &store.name)?;
     Ok(WindowedFold {
         id,
         windows,
@@ -78,9 +78,9 @@ fn open<K: Key, V: Data, A: Data, F>(
         grouped,
         fold,
         closed_end,
-        last_end: slot("last-end", Timestamp::MIN)?,
-        late: slot("late", 0)?,
-        null_keys: slot("null-key", 0)?,
+        last_end: context.memo.slot(&format!("last-end/{}", store.name), Timestamp::MIN)?,
+        late: counter("late")?,
+        null_keys: counter("null-key")?,
         context,
     })
 }
@@ -116,7 +116,8 @@ struct WindowedFold<F, K, V, A> {
 }
 
 impl<F, K: Key, V: Data, A: Data> WindowedFold<F, K, V, A> {
-    /// Closes every window that ends at `closed_end` or before: emits it if results are final, and forgets it.
+    /// Closes every window that ends at `closed_end` or before: emits it if that is when results go downstream, and
+    /// forgets it.
     fn close_through(&self, closed_end: Timestamp) -> Flow {
         if closed_end <= self.closed_end.get() {
             return Ok(());
@@ -128,18 +129,19 @@ impl<F, K: Key, V: Data, A: Data> WindowedFold<F, K, V, A> {
         if self.first_open.get().is_none_or(|first| first >= bound) {
             return Ok(());
         }
-        let closed = self.rows.take_range(&from, Some(&start_bound(bound)))?;
         self.first_open.set(Some(bound));
-        if self.windows.emit == EmitStrategy::OnWindowClose {
-            let headers = Headers::new();
-            let (partition, offset) = (self.context.partition.replace(-1), self.context.offset.replace(-1));
-            for row in closed {
-                let change = Change { new: Some(row.value), old: None };
-                self.next.push(Meta { timestamp: row.timestamp, headers: &headers }, row.key, change)?;
-            }
-            self.context.partition.set(partition);
-            self.context.offset.set(offset);
+        if self.windows.emit == EmitStrategy::OnWindowUpdate {
+            return self.rows.expire_range(&from, &start_bound(bound));
         }
+        let closed = self.rows.take_range(&from, &start_bound(bound))?;
+        let headers = Headers::new();
+        let (partition, offset) = (self.context.partition.replace(-1), self.context.offset.replace(-1));
+        for row in closed {
+            let change = Change { new: Some(row.value), old: None };
+            self.next.push(Meta { timestamp: row.timestamp, headers: &headers }, row.key, change)?;
+        }
+        self.context.partition.set(partition);
+        self.context.offset.set(offset);
         Ok(())
     }
 }
@@ -168,14 +170,14 @@ impl<F: Fn(&K, V, &mut Option<A>), K: Key, V: Data, A: Data> Push<K, V> for Shar
     fn push(&self, meta: Meta<'_>, key: K, value: V) -> Flow {
         let this = &*self.0;
         if (this.grouped.null_key)(&key) {
-            this.context.count(&this.null_keys);
+            this.null_keys.increment();
             return Ok(());
         }
         let late_at = this.time.observe(&this.context, meta.timestamp);
         let start = this.windows.start_of(meta.timestamp);
         let end = start.saturating_add(this.windows.size_ms);
         if end <= late_at.saturating_sub(this.grace_ms) || end <= this.closed_end.get() {
-            this.context.count(&this.late);
+            this.late.increment();
         } else {
             this.rows.update(Windowed { key, start, end }, meta, |windowed, row| {
                 let blame = Blame::new(this.id);
