@@ -39,6 +39,7 @@ pub use plan::{
 };
 pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
 pub use sinking::{AnySink, AnyWriter, ThreadWriters};
+pub use store::{decode_row, decode_window_key, encode_window_key};
 pub use task::{
     GlobalReader, Memo, PanicGuard, ProcessorTask, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv, TaskSource,
     TopicWriter,

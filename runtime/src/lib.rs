@@ -19,6 +19,7 @@ mod settings;
 mod shared;
 mod snapshot;
 mod task;
+mod testing;
 mod thread;
 mod topics;
 
@@ -27,3 +28,4 @@ pub use compare::{TableDifference, compare};
 pub use progress::Progress;
 pub use settings::Settings;
 pub use snapshot::{create_snapshots, list_snapshots, restore_snapshots};
+pub use testing::{MemorySink, TestInput, TestOutput, TestRecord, TestStore, TestWindowStore, TopologyTestDriver};

@@ -4,15 +4,16 @@ use std::{cell::RefCell, hash::Hash, ops::ControlFlow, rc::Rc, sync::Arc};
 
 use headwater_core::{Error, ErrorKind, Headers, Payload, Result, Serde, StoreReader, Timestamp};
 
-use super::buffer::{Buffer, Row};
+use super::{
+    buffer::{Buffer, Row},
+    layout::{decode_row, encode_row_head},
+};
 use crate::{
     bounds::Data,
     task::{CommitStep, StoreChangeVisitor},
     wire::{Change, Flow, Meta, Target},
 };
 
-/// First byte of every stored value: timestamp (8 bytes, big endian), then the value in the store's format.
-const FORMAT: u8 = 1;
 /// Rows kept in memory across commits, per store and task.
 const KEPT_ROWS: usize = 200_000;
 
@@ -162,12 +163,10 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
     }
 
     fn decode_value(&self, stored: &[u8]) -> Result<(Timestamp, V)> {
-        let (timestamp, value) = match stored.split_first() {
-            Some((&FORMAT, rest)) => rest.split_first_chunk().ok_or_else(|| self.damaged(&"the value is cut short"))?,
-            _ => return Err(self.damaged(&"the value's format byte is unknown")),
-        };
+        let row = decode_row(stored);
+        let (timestamp, value) = row.ok_or_else(|| self.damaged(&"it is cut short, or its format is unknown"))?;
         let value = self.serdes.values.decode(Some(value)).map_err(|error| self.damaged(&error))?;
-        Ok((Timestamp::from_be_bytes(*timestamp), value))
+        Ok((timestamp, value))
     }
 
     fn damaged(&self, what: &dyn std::fmt::Display) -> Error {
@@ -184,8 +183,7 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
             return if row.committed { visit(&self.name, &scratch.key, None) } else { Ok(()) };
         };
         scratch.value.clear();
-        scratch.value.push(FORMAT);
-        scratch.value.extend_from_slice(&row.timestamp.to_be_bytes());
+        encode_row_head(row.timestamp, &mut scratch.value);
         let payload = self.serdes.values.encode(value, &mut scratch.value);
         match payload.map_err(|error| error.while_encoding(&format!("a value of store {}", self.name)))? {
             Payload::Bytes => visit(&self.name, &scratch.key, Some(&scratch.value)),

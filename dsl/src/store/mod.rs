@@ -3,7 +3,10 @@
 
 mod buffer;
 mod kv;
+mod layout;
 mod window;
 
 pub(crate) use kv::{KvStore, StoreSerdes};
-pub(crate) use window::{WindowKeys, start_bound};
+pub(crate) use layout::start_bound;
+pub use layout::{decode_row, decode_window_key, encode_window_key};
+pub(crate) use window::WindowKeys;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use headwater_core::{Payload, Serde, SerdeError, Timestamp};
+use headwater_core::{Payload, Serde, SerdeError};
 
+use super::layout::{decode_window_key, start_bound};
 use crate::window::Windowed;
 
-/// `start (8 bytes, big endian, sign flipped) | key`: bytewise order is order of (start, key bytes).
+/// The window's start, then the key: bytewise order is order of (start, key bytes).
 pub(crate) struct WindowKeys<K> {
     keys: Arc<dyn Serde<K>>,
     size_ms: i64,
@@ -18,11 +19,6 @@ impl<K> WindowKeys<K> {
     }
 }
 
-/// The first key of a window that starts at `start`.
-pub(crate) fn start_bound(start: Timestamp) -> [u8; 8] {
-    (start ^ Timestamp::MIN).to_be_bytes()
-}
-
 impl<K: 'static> Serde<Windowed<K>> for WindowKeys<K> {
     fn encode(&self, key: &Windowed<K>, out: &mut Vec<u8>) -> Result<Payload, SerdeError> {
         out.extend_from_slice(&start_bound(key.start));
@@ -31,8 +27,7 @@ impl<K: 'static> Serde<Windowed<K>> for WindowKeys<K> {
 
     fn decode(&self, bytes: Option<&[u8]>) -> Result<Windowed<K>, SerdeError> {
         let (start, key) =
-            bytes.and_then(<[u8]>::split_first_chunk).ok_or_else(|| SerdeError::new("a window key has a start"))?;
-        let start = Timestamp::from_be_bytes(*start) ^ Timestamp::MIN;
+            bytes.and_then(decode_window_key).ok_or_else(|| SerdeError::new("a window key has a start"))?;
         Ok(Windowed { key: self.keys.decode(Some(key))?, start, end: start.saturating_add(self.size_ms) })
     }
 

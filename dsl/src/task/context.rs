@@ -155,6 +155,12 @@ impl TaskContext {
         self.time_steps.borrow_mut().push(step);
     }
 
+    /// Lets go of all steps, which hold this context in turn: without it a task would keep its stores open for ever.
+    pub(crate) fn release(&self) {
+        self.commit_steps.borrow_mut().clear();
+        self.time_steps.borrow_mut().clear();
+    }
+
     /// The commit steps from upstream to downstream.
     pub(crate) fn commit_steps(&self) -> Vec<Rc<dyn CommitStep>> {
         self.commit_steps.borrow().iter().rev().cloned().collect()

@@ -187,6 +187,12 @@ impl ProcessorTask {
     }
 }
 
+impl Drop for ProcessorTask {
+    fn drop(&mut self) {
+        self.context.release();
+    }
+}
+
 /// Turns a panic in user code into an error that names task and node; made by [`ProcessorTask::panic_guard`].
 ///
 /// After an error the task's buffers hold half-done work: abort the transaction and build the task anew.

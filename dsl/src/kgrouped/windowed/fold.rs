@@ -9,7 +9,7 @@ use crate::{
     bounds::{Data, Key},
     ktable::KTable,
     plan::{EmitStrategy, NodeId, NodeKind, StoreKind, StoreSpec},
-    store::{KvStore, StoreSerdes, WindowKeys, start_bound},
+    store::{KvStore, StoreSerdes, WindowKeys, decode_window_key, start_bound},
     task::{Blame, OperatorTime, Slot, TaskContext, TimeStep, closed_end},
     vocab::{Grouped, Materialized},
     window::{Tumbling, Windowed},
@@ -89,7 +89,7 @@ fn open<K: Key, V: Data, A: Data, F>(
 fn first_open(base: &dyn StoreReader, closed_end: Timestamp, size_ms: i64) -> Result<Option<Timestamp>> {
     let mut first = None;
     base.range(&start_bound(closed_end.saturating_sub(size_ms)), None, &mut |key, _| {
-        first = key.first_chunk().map(|start| Timestamp::from_be_bytes(*start) ^ Timestamp::MIN);
+        first = decode_window_key(key).map(|(start, _)| start);
         ControlFlow::Break(())
     })?;
     Ok(first)

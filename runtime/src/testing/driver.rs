@@ -1,0 +1,368 @@
+//! The driver.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use headwater_core::{Error, ErrorKind, Result, TaskId, Timestamp, partition_for_key};
+use headwater_dsl::{Consumed, Materialized, Produced, Topology};
+
+use super::{
+    env::{GlobalRows, Surroundings},
+    input::TestInput,
+    memory_topic::{MemoryTopics, StoredRecord},
+    output::TestOutput,
+    sinks::DrivenSinks,
+    store::{TestStore, TestWindowStore},
+    task::DrivenTask,
+};
+
+/// After this long without a record a task that has caught up says that nobody need wait for it.
+const MAX_SOURCE_IDLE_MS: i64 = 30_000;
+
+#[derive(Debug, Clone)]
+struct Options {
+    partitions: i32,
+    /// Topics with a partition count of their own.
+    of_topics: BTreeMap<String, i32>,
+    lake_dir: PathBuf,
+    auto_commit: bool,
+    stepping: bool,
+}
+
+/// Runs a topology in a test: records in, results out, stores to look into. No broker, no files, no threads.
+///
+/// After each piped record everything runs until it is quiet, through all repartition topics, with a commit after each
+/// record of each task, as Kafka's driver does. A failure leaves things as they are in production: what was not committed
+/// is gone, and the record that failed comes again.
+///
+/// ```
+/// use headwater::prelude::*;
+///
+/// let app = StreamsBuilder::new("shop");
+/// app.stream::<String, i64>("sales", Json).group_by(|_, cents| *cents / 100, "by-price").count("sold").updates().to("sold", Json);
+/// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+/// let mut sales = driver.input::<String, i64>("sales", Json);
+/// sales.pipe(&mut driver, "tea".into(), 350, 0).unwrap();
+/// sales.pipe(&mut driver, "salt".into(), 310, 1).unwrap();
+/// assert_eq!(driver.output::<i64, i64>("sold", Json).read_key_values(&mut driver).unwrap(), [(3, 1), (3, 2)]);
+/// assert_eq!(driver.store::<i64, i64>("sold").unwrap().get(&3).unwrap(), Some(2));
+/// ```
+pub struct TopologyTestDriver {
+    options: Options,
+    pub(super) around: Surroundings,
+    pub(super) topics: MemoryTopics,
+    /// In the order of their ids.
+    pub(super) tasks: Vec<DrivenTask>,
+    pub(super) sinks: DrivenSinks,
+    now_ms: Timestamp,
+    /// Whether the run has ended; the next record starts another one.
+    ended: bool,
+}
+
+impl std::fmt::Debug for TopologyTestDriver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TopologyTestDriver").field("options", &self.options).field("tasks", &self.tasks()).finish()
+    }
+}
+
+impl TopologyTestDriver {
+    /// A driver for `topology`. Every topic has 1 partition.
+    ///
+    /// # Errors
+    /// If a task's operators or a sink cannot be set up.
+    pub fn new(topology: Topology) -> Result<Self> {
+        let options = Options {
+            partitions: 1,
+            of_topics: BTreeMap::new(),
+            lake_dir: std::env::temp_dir().join("headwater-test-driver"),
+            auto_commit: true,
+            stepping: false,
+        };
+        Self::start(topology, options)
+    }
+
+    /// Gives every input topic `partitions` partitions, and so as many tasks to what reads it. Starts anew: call it
+    /// before the first record. Output topics keep 1 partition. Default: 1.
+    ///
+    /// # Errors
+    /// `HW0111` if topics that must agree no longer do.
+    pub fn with_partitions(self, partitions: i32) -> Result<Self> {
+        Self::start(self.around.topology, Options { partitions: partitions.max(1), ..self.options })
+    }
+
+    /// Gives `topic`, which is read or written, `partitions` partitions. Starts anew: call it before the first record.
+    ///
+    /// # Errors
+    /// `HW0111` if topics that must agree no longer do.
+    pub fn with_topic_partitions(mut self, topic: &str, partitions: i32) -> Result<Self> {
+        self.options.of_topics.insert(topic.to_owned(), partitions.max(1));
+        Self::start(self.around.topology, self.options)
+    }
+
+    /// Where sinks that write files find the lake. Starts anew: call it before the first record. Default: a directory
+    /// below the system's temporary directory; a sink that writes no files never touches it.
+    ///
+    /// # Errors
+    /// If a sink cannot be opened there.
+    pub fn with_lake_dir(self, dir: &Path) -> Result<Self> {
+        Self::start(self.around.topology, Options { lake_dir: dir.to_owned(), ..self.options })
+    }
+
+    /// Commits only when told by [`TopologyTestDriver::commit`]. Until then outputs, stores and what is behind a
+    /// repartition topic do not see what was piped. Default: a commit after each record.
+    #[must_use]
+    pub fn without_auto_commit(mut self) -> Self {
+        self.options.auto_commit = false;
+        self
+    }
+
+    /// Does nothing by itself: piped records wait until [`TopologyTestDriver::step`] takes them. For tests of what must
+    /// not depend on the order in which tasks run.
+    #[must_use]
+    pub fn stepping(mut self) -> Self {
+        self.options.stepping = true;
+        self
+    }
+
+    fn start(topology: Topology, options: Options) -> Result<Self> {
+        let plan = topology.plan();
+        let count = |topic: &str| options.of_topics.get(topic).copied();
+        let mut counts = plan.partition_counts(&|topic| count(topic).or(Some(options.partitions)))?;
+        for topic in plan.output_topics() {
+            counts.insert(topic.to_owned(), count(topic).unwrap_or(1));
+        }
+        let globals = plan.global_stores.keys().map(|store| (store.clone(), Arc::<GlobalRows>::default())).collect();
+        let lake_dir = options.lake_dir.clone();
+        let around = Surroundings { topology, counts, globals, lake_dir, run_id: 1 };
+        let sinks = DrivenSinks::open(&around)?;
+        let mut tasks = Vec::new();
+        for id in task_ids(&around) {
+            tasks.push(DrivenTask::start(&around, id, tasks.len(), 0)?);
+        }
+        Ok(Self { options, around, topics: MemoryTopics::default(), tasks, sinks, now_ms: 0, ended: false })
+    }
+
+    /// A way to write to `topic`, which the topology reads.
+    pub fn input<K, V>(&self, topic: &str, produced: impl Into<Produced<K, V>>) -> TestInput<K, V>
+    where
+        K: headwater_dsl::Data,
+        V: headwater_dsl::Data,
+    {
+        TestInput::new(topic, &produced.into())
+    }
+
+    /// A way to read `topic`, which the topology writes.
+    pub fn output<K, V>(&self, topic: &str, consumed: impl Into<Consumed<K, V>>) -> TestOutput<K, V>
+    where
+        K: headwater_dsl::Data,
+        V: headwater_dsl::Data,
+    {
+        TestOutput::new(topic, &consumed.into())
+    }
+
+    /// The committed rows of a store, of all tasks.
+    ///
+    /// # Errors
+    /// `HW0120` if the topology has no such store.
+    pub fn store<K, V>(&self, store: impl Into<Materialized<K, V>>) -> Result<TestStore<'_, K, V>>
+    where
+        K: headwater_dsl::Data,
+        V: headwater_dsl::Data,
+    {
+        TestStore::new(self, &store.into())
+    }
+
+    /// The committed rows of a windowed store, of all tasks.
+    ///
+    /// # Errors
+    /// `HW0120` if the topology has no such store.
+    pub fn window_store<K, V>(&self, store: impl Into<Materialized<K, V>>) -> Result<TestWindowStore<'_, K, V>>
+    where
+        K: headwater_dsl::Data,
+        V: headwater_dsl::Data,
+    {
+        TestWindowStore::new(self, &store.into())
+    }
+
+    /// Commits everything and lets it flow on until it is quiet.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn commit(&mut self) -> Result<()> {
+        self.or_restart(|driver| {
+            loop {
+                for place in 0..driver.tasks.len() {
+                    driver.commit_at(place)?;
+                }
+                if driver.options.stepping || !driver.settle()? {
+                    return Ok(());
+                }
+            }
+        })
+    }
+
+    /// The input ends, as at the end of a bounded run: windows that emit when they close do so, and sinks are flushed.
+    /// The next piped record starts another run over the same state.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn end_of_input(&mut self) -> Result<()> {
+        self.or_restart(|driver| {
+            driver.settle()?;
+            loop {
+                let mut moved = false;
+                for place in 0..driver.tasks.len() {
+                    driver.commit_at(place)?;
+                    driver.settle()?;
+                    moved |= driver.end_at(place)?;
+                    driver.settle()?;
+                }
+                if !moved {
+                    break;
+                }
+            }
+            driver.ended = true;
+            driver.sinks.flush()
+        })
+    }
+
+    /// Moves the driver's wall clock. A task that has had no record for 30 seconds says that nobody need wait for it: in
+    /// a live run the windows behind a repartition then close without it.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn advance_wall_clock(&mut self, by_ms: i64) -> Result<()> {
+        self.now_ms += by_ms;
+        self.or_restart(|driver| {
+            let mut fell_idle = false;
+            for task in &mut driver.tasks {
+                fell_idle |= task.fall_idle_after(MAX_SOURCE_IDLE_MS, driver.now_ms, &driver.topics);
+            }
+            if !fell_idle || driver.options.stepping {
+                return Ok(());
+            }
+            for place in 0..driver.tasks.len() {
+                driver.commit_at(place)?;
+            }
+            driver.settle().map(drop)
+        })
+    }
+
+    /// What was counted, summed over all tasks: `rule:<validate>/<rule>`, `late:<store>`, `null-key:<step>` and so on.
+    pub fn counters(&self) -> BTreeMap<String, i64> {
+        let mut sums = BTreeMap::new();
+        for (name, count) in self.tasks.iter().flat_map(DrivenTask::counters) {
+            *sums.entry(name).or_default() += count;
+        }
+        sums
+    }
+
+    /// Writes a record to `topic`; without `partition` to the one of its key, or to 0 if it has none.
+    pub(super) fn pipe(&mut self, topic: &str, partition: Option<i32>, record: StoredRecord) -> Result<()> {
+        let known = self.around.topology.plan().input_topics();
+        if !known.contains(&topic) {
+            return Err(unknown("topic", topic, "reads", &known));
+        }
+        let partitions = self.around.counts.get(topic).copied().unwrap_or(1);
+        let partition =
+            partition.unwrap_or_else(|| record.key.as_ref().map_or(0, |key| partition_for_key(key, partitions)));
+        if !(0..partitions).contains(&partition) {
+            let message = format!("topic {topic} has no partition {partition}, it has {partitions}");
+            return Err(Error::new(ErrorKind::Config, "HW0121", message)
+                .help("give it more with TopologyTestDriver::with_partitions or with_topic_partitions"));
+        }
+        self.feed_globals(topic, &record);
+        self.topics.append(topic, partition, record);
+        self.or_restart(|driver| {
+            if std::mem::take(&mut driver.ended) {
+                driver.around.run_id += 1;
+                driver.restart()?;
+            }
+            if driver.options.stepping { Ok(()) } else { driver.settle().map(drop) }
+        })
+    }
+
+    fn feed_globals(&self, topic: &str, record: &StoredRecord) {
+        for (store, global) in &self.around.topology.plan().global_stores {
+            if let (true, Some(rows), Some(key)) = (global.topic == topic, self.around.globals.get(store), &record.key)
+            {
+                rows.put(key, record.value.as_deref());
+            }
+        }
+    }
+
+    /// Runs everything until no record waits; true if there was any. Sub-topologies in order, then again for what they
+    /// sent each other.
+    fn settle(&mut self) -> Result<bool> {
+        let mut any = false;
+        loop {
+            let mut moved = false;
+            for place in 0..self.tasks.len() {
+                while self.step_at(place)? {
+                    moved = true;
+                    if self.options.auto_commit || self.options.stepping {
+                        self.commit_at(place)?;
+                    }
+                }
+            }
+            any |= moved;
+            if !moved {
+                return Ok(any);
+            }
+        }
+    }
+
+    pub(super) fn step_at(&mut self, place: usize) -> Result<bool> {
+        self.tasks.get_mut(place).map_or(Ok(false), |task| task.step(&self.topics, self.now_ms))
+    }
+
+    pub(super) fn commit_at(&mut self, place: usize) -> Result<()> {
+        let Some(task) = self.tasks.get_mut(place) else { return Ok(()) };
+        let descriptors = task.commit(&mut self.topics)?;
+        self.sinks.apply(descriptors)
+    }
+
+    /// Ends the input of the task at `place` if it has come to its end; false if not.
+    pub(super) fn end_at(&mut self, place: usize) -> Result<bool> {
+        let Some(task) = self.tasks.get_mut(place) else { return Ok(false) };
+        if !task.may_end(&self.topics)? {
+            return Ok(false);
+        }
+        task.end()?;
+        self.commit_at(place)?;
+        Ok(true)
+    }
+
+    /// After a failure everything starts again from what is committed, as in production.
+    pub(super) fn or_restart<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        work(self).inspect_err(|_| {
+            // The first failure is the one to tell of. A task that cannot start again fails again when it is used.
+            let _ = self.restart();
+        })
+    }
+
+    fn restart(&mut self) -> Result<()> {
+        self.tasks.iter_mut().try_for_each(|task| task.restart(&self.around))
+    }
+}
+
+fn task_ids(around: &Surroundings) -> Vec<TaskId> {
+    let plan = around.topology.plan();
+    let parts = (0_u32..).take(plan.subtopologies.len());
+    parts
+        .flat_map(|subtopology| {
+            let count = plan.task_count(subtopology as usize, &around.counts).unwrap_or_default();
+            (0..count).map(move |partition| TaskId { subtopology, partition })
+        })
+        .collect()
+}
+
+/// The error of a name that the topology does not know.
+pub(super) fn unknown(what: &str, name: &str, does: &str, known: &[&str]) -> Error {
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Error::new(ErrorKind::Config, "HW0120", format!("the topology {does} no {what} {name}"))
+        .help(format!("it {does} these: {known}"))
+}

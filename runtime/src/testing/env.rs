@@ -1,0 +1,176 @@
+//! The driver as the surroundings of its tasks.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    path::PathBuf,
+    rc::Rc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use headwater_core::{
+    Error, ErrorKind, Headers, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader, Timestamp,
+};
+use headwater_dsl::{GlobalReader, TaskEnv, ThreadWriters, TopicWriter, Topology};
+
+use super::memory_topic::StoredRecord;
+
+/// A store that its task reads and its commits write.
+#[derive(Debug, Default)]
+pub(super) struct SharedStore(pub(super) RefCell<MemoryStore>);
+
+impl StoreReader for SharedStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.0.borrow().get(key)
+    }
+
+    fn range(&self, from: &[u8], to: Option<&[u8]>, visit: &mut RangeVisitor<'_>) -> Result<()> {
+        self.0.borrow().range(from, to, visit)
+    }
+}
+
+/// A global table's rows.
+#[derive(Debug, Default)]
+pub(super) struct GlobalRows {
+    rows: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
+    version: AtomicU64,
+}
+
+impl GlobalRows {
+    /// Puts a row, or deletes it if `value` is `None`.
+    pub(super) fn put(&self, key: &[u8], value: Option<&[u8]>) {
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        match value {
+            Some(value) => rows.insert(key.to_vec(), value.to_vec()),
+            None => rows.remove(key),
+        };
+        self.version.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl GlobalReader for GlobalRows {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(self.rows.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
+    }
+
+    fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+}
+
+/// A record that waits for its task's commit: topic, partition, record.
+pub(super) type Sent = (Rc<str>, i32, StoredRecord);
+
+/// What a task has written since its last commit.
+pub(super) type Outbox = Rc<RefCell<Vec<Sent>>>;
+
+struct Writer {
+    topic: Rc<str>,
+    partitions: i32,
+    outbox: Outbox,
+}
+
+impl TopicWriter for Writer {
+    fn partitions(&self) -> i32 {
+        self.partitions
+    }
+
+    fn send(
+        &self,
+        partition: i32,
+        timestamp: Timestamp,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &Headers,
+    ) -> Result<()> {
+        let record = StoredRecord {
+            timestamp,
+            key: key.map(Bytes::copy_from_slice),
+            value: value.map(Bytes::copy_from_slice),
+            headers: headers.clone(),
+        };
+        self.outbox.borrow_mut().push((self.topic.clone(), partition, record));
+        Ok(())
+    }
+}
+
+/// What all tasks of a driver share.
+pub(super) struct Surroundings {
+    pub(super) topology: Topology,
+    /// The partition counts of all topics, read and written.
+    pub(super) counts: BTreeMap<String, i32>,
+    pub(super) globals: BTreeMap<String, Arc<GlobalRows>>,
+    pub(super) lake_dir: PathBuf,
+    pub(super) run_id: u64,
+}
+
+impl Surroundings {
+    pub(super) fn sink_context(&self, sink: &str, thread: usize) -> SinkContext {
+        SinkContext {
+            app: self.topology.plan().app.clone(),
+            version: self.topology.version(),
+            sink: sink.to_owned(),
+            lake_dir: self.lake_dir.clone(),
+            thread,
+        }
+    }
+}
+
+/// What one task's operators are built with.
+pub(super) struct Env<'a> {
+    pub(super) around: &'a Surroundings,
+    pub(super) stores: &'a BTreeMap<String, Rc<SharedStore>>,
+    pub(super) outbox: &'a Outbox,
+    pub(super) writers: &'a ThreadWriters,
+    /// Each task of a driver is a thread of its own to the sinks.
+    pub(super) thread: usize,
+}
+
+impl TaskEnv for Env<'_> {
+    fn topic(&self, topic: &str) -> Result<Rc<dyn TopicWriter>> {
+        let partitions = *self.around.counts.get(topic).ok_or_else(|| missing("topic", topic))?;
+        Ok(Rc::new(Writer { topic: topic.into(), partitions, outbox: self.outbox.clone() }))
+    }
+
+    fn store(&self, store: &str) -> Result<Rc<dyn StoreReader>> {
+        let store = self.stores.get(store).ok_or_else(|| missing("store", store))?;
+        Ok(store.clone())
+    }
+
+    fn global(&self, store: &str) -> Result<Arc<dyn GlobalReader>> {
+        let global = self.around.globals.get(store).ok_or_else(|| missing("global table", store))?;
+        Ok(global.clone())
+    }
+
+    fn upstream_tasks(&self, topic: &str) -> usize {
+        let plan = self.around.topology.plan();
+        let node = plan.nodes.iter().find(|node| plan.topic_read_by(node.id) == Some(topic));
+        let part = node.and_then(|node| plan.upstream_of(node.id));
+        let tasks = part.and_then(|part| plan.task_count(part, &self.around.counts));
+        tasks.and_then(|tasks| usize::try_from(tasks).ok()).unwrap_or(1)
+    }
+
+    fn writers(&self) -> &ThreadWriters {
+        self.writers
+    }
+
+    fn sink_context(&self, sink: &str) -> SinkContext {
+        self.around.sink_context(sink, self.thread)
+    }
+
+    fn run_id(&self) -> u64 {
+        self.around.run_id
+    }
+}
+
+fn missing(what: &str, name: &str) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "HW0100",
+        format!("a step asks for the {what} {name}, which the plan does not name"),
+    )
+}

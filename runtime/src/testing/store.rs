@@ -1,0 +1,173 @@
+//! Looking into a driver's stores.
+
+use std::{ops::ControlFlow, rc::Rc, sync::Arc};
+
+use headwater_core::{Error, Payload, Result, Serde, StoreReader, Timestamp};
+use headwater_dsl::{Data, Materialized, NodeKind, Windowed, decode_row, decode_window_key, encode_window_key};
+
+use super::{TopologyTestDriver, driver::unknown, env::SharedStore};
+
+/// The bytes of a store, of all tasks that have one of its name.
+struct Rows<'a> {
+    name: String,
+    parts: Vec<&'a Rc<SharedStore>>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(driver: &'a TopologyTestDriver, name: &str) -> Result<Self> {
+        let plan = driver.around.topology.plan();
+        if !plan.stores.contains_key(name) {
+            let known: Vec<_> = plan.stores.keys().map(String::as_str).collect();
+            return Err(unknown("store", name, "keeps", &known));
+        }
+        let parts = driver.tasks.iter().filter_map(|task| task.store(name)).collect();
+        Ok(Self { name: name.to_owned(), parts })
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        for part in &self.parts {
+            if let Some(row) = part.get(key)? {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every row, task by task, in key order.
+    fn all(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let mut rows = Vec::new();
+        for part in &self.parts {
+            part.range(&[], None, &mut |key, value| {
+                rows.push((key.to_vec(), value.to_vec()));
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(rows)
+    }
+
+    fn decode<V: 'static>(&self, values: &dyn Serde<V>, row: &[u8]) -> Result<(Timestamp, V)> {
+        let (timestamp, value) = decode_row(row).ok_or_else(|| self.damaged())?;
+        let what = format!("a value of store {}", self.name);
+        Ok((timestamp, values.decode(Some(value)).map_err(|error| error.while_decoding(&what))?))
+    }
+
+    fn decode_key<K: 'static>(&self, keys: &dyn Serde<K>, key: &[u8]) -> Result<K> {
+        keys.decode(Some(key)).map_err(|error| error.while_decoding(&format!("a key of store {}", self.name)))
+    }
+
+    fn damaged(&self) -> Error {
+        Error::new(headwater_core::ErrorKind::State, "HW0205", format!("a row of store {} cannot be read", self.name))
+            .help("a windowed store is read with window_store, any other with store")
+    }
+}
+
+/// The rows of a store without windows; see [`TopologyTestDriver::store`].
+pub struct TestStore<'a, K, V> {
+    rows: Rows<'a>,
+    keys: Arc<dyn Serde<K>>,
+    values: Arc<dyn Serde<V>>,
+}
+
+impl<K, V> std::fmt::Debug for TestStore<'_, K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TestStore").field("name", &self.rows.name).finish_non_exhaustive()
+    }
+}
+
+impl<'a, K: Data, V: Data> TestStore<'a, K, V> {
+    pub(super) fn new(driver: &'a TopologyTestDriver, store: &Materialized<K, V>) -> Result<Self> {
+        let (keys, values) = store.serdes();
+        Ok(Self { rows: Rows::new(driver, store.name())?, keys, values })
+    }
+
+    /// The value of `key`, if it has a row.
+    ///
+    /// # Errors
+    /// If the row is not of this type.
+    pub fn get(&self, key: &K) -> Result<Option<V>> {
+        Ok(self.get_with_timestamp(key)?.map(|(value, _)| value))
+    }
+
+    /// The value of `key` and the time of the row.
+    ///
+    /// # Errors
+    /// As [`TestStore::get`].
+    pub fn get_with_timestamp(&self, key: &K) -> Result<Option<(V, Timestamp)>> {
+        let Some(key) = encoded(&*self.keys, key)? else { return Ok(None) };
+        let Some(row) = self.rows.get(&key)? else { return Ok(None) };
+        let (timestamp, value) = self.rows.decode(&*self.values, &row)?;
+        Ok(Some((value, timestamp)))
+    }
+
+    /// All rows: task by task, in the order of the keys' bytes.
+    ///
+    /// # Errors
+    /// As [`TestStore::get`].
+    pub fn all(&self) -> Result<Vec<(K, V)>> {
+        let rows = self.rows.all()?;
+        let typed = rows
+            .iter()
+            .map(|(key, row)| Ok((self.rows.decode_key(&*self.keys, key)?, self.rows.decode(&*self.values, row)?.1)));
+        typed.collect()
+    }
+}
+
+/// The rows of a windowed store; see [`TopologyTestDriver::window_store`].
+pub struct TestWindowStore<'a, K, V> {
+    rows: Rows<'a>,
+    keys: Arc<dyn Serde<K>>,
+    values: Arc<dyn Serde<V>>,
+    size_ms: i64,
+}
+
+impl<K, V> std::fmt::Debug for TestWindowStore<'_, K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TestWindowStore").field("name", &self.rows.name).finish_non_exhaustive()
+    }
+}
+
+impl<'a, K: Data, V: Data> TestWindowStore<'a, K, V> {
+    pub(super) fn new(driver: &'a TopologyTestDriver, store: &Materialized<K, V>) -> Result<Self> {
+        let nodes = &driver.around.topology.plan().nodes;
+        let size = |kind: &NodeKind| match kind {
+            NodeKind::WindowedAggregate { store: name, size_ms, .. } if name == store.name() => Some(*size_ms),
+            _ => None,
+        };
+        let rows = Rows::new(driver, store.name())?;
+        let size_ms = nodes.iter().find_map(|node| size(&node.kind)).ok_or_else(|| rows.damaged())?;
+        let (keys, values) = store.serdes();
+        Ok(Self { rows, keys, values, size_ms })
+    }
+
+    /// The value of `key` in the window that starts at `start`, if it has a row.
+    ///
+    /// # Errors
+    /// If the row is not of this type.
+    pub fn get(&self, key: &K, start: Timestamp) -> Result<Option<V>> {
+        let Some(key) = encoded(&*self.keys, key)? else { return Ok(None) };
+        let Some(row) = self.rows.get(&encode_window_key(start, &key))? else { return Ok(None) };
+        Ok(Some(self.rows.decode(&*self.values, &row)?.1))
+    }
+
+    /// All rows: task by task, in the order of (window start, key's bytes).
+    ///
+    /// # Errors
+    /// As [`TestWindowStore::get`].
+    pub fn all(&self) -> Result<Vec<(Windowed<K>, V)>> {
+        let rows = self.rows.all()?;
+        let typed = rows.iter().map(|(key, row)| {
+            let (start, key) = decode_window_key(key).ok_or_else(|| self.rows.damaged())?;
+            let key = self.rows.decode_key(&*self.keys, key)?;
+            let window = Windowed { key, start, end: start.saturating_add(self.size_ms) };
+            Ok((window, self.rows.decode(&*self.values, row)?.1))
+        });
+        typed.collect()
+    }
+}
+
+/// A key's bytes; `None` for a null key, which has no row.
+fn encoded<K: 'static>(keys: &dyn Serde<K>, key: &K) -> Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let payload = keys.encode(key, &mut bytes).map_err(|error| error.while_encoding("the key"))?;
+    Ok((payload == Payload::Bytes).then_some(bytes))
+}

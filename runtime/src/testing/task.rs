@@ -1,0 +1,226 @@
+//! A task as the driver runs it.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use headwater_core::{Descriptor, LineageRange, Offset, Result, TaskId, Timestamp, TopicPartition};
+use headwater_dsl::{Memo, ProcessorTask, ThreadWriters};
+
+use super::{
+    env::{Env, Outbox, SharedStore, Surroundings},
+    memory_topic::MemoryTopics,
+};
+
+/// One input partition of a task.
+struct Input {
+    /// The place of its topic among the task's sources.
+    source: usize,
+    partition: TopicPartition,
+    next: Offset,
+    committed: Offset,
+}
+
+/// What of a task survives a crash.
+#[derive(Default)]
+struct Committed {
+    stores: BTreeMap<String, Rc<SharedStore>>,
+    memo: BTreeMap<u32, i64>,
+}
+
+/// A changed row: store, key, new value.
+type ChangedRow = (String, Vec<u8>, Option<Vec<u8>>);
+
+/// A task with its inputs and what it has committed.
+pub(super) struct DrivenTask {
+    thread: usize,
+    processor: ProcessorTask,
+    inputs: Vec<Input>,
+    committed: Committed,
+    outbox: Outbox,
+    writers: ThreadWriters,
+    /// When it last had a record, on the driver's clock.
+    last_record_ms: Timestamp,
+    idle: bool,
+}
+
+impl DrivenTask {
+    /// Task `id`, which has never run.
+    pub(super) fn start(around: &Surroundings, id: TaskId, thread: usize, now_ms: Timestamp) -> Result<Self> {
+        let plan = around.topology.plan();
+        let part = plan.subtopologies.get(id.subtopology as usize).cloned().unwrap_or_default();
+        let stores = part.stores.iter().map(|store| (store.clone(), Rc::default())).collect();
+        let committed = Committed { stores, memo: BTreeMap::new() };
+        let topics = part.sources.iter().map(|node| plan.topic_read_by(*node).unwrap_or_default());
+        let inputs = topics
+            .enumerate()
+            .filter(|(_, topic)| around.counts.get(*topic).is_some_and(|count| id.partition < *count))
+            .map(|(source, topic)| {
+                let partition = TopicPartition::new(topic, id.partition);
+                Input { source, partition, next: 0, committed: 0 }
+            })
+            .collect();
+        let (outbox, writers) = (Outbox::default(), ThreadWriters::default());
+        let processor = build(around, id, thread, &committed, &outbox, &writers)?;
+        Ok(Self { thread, processor, inputs, committed, outbox, writers, last_record_ms: now_ms, idle: false })
+    }
+
+    pub(super) fn id(&self) -> TaskId {
+        self.processor.id()
+    }
+
+    /// As after a crash: what was not committed is gone, and its input will be read again.
+    pub(super) fn restart(&mut self, around: &Surroundings) -> Result<()> {
+        for (_, writer) in self.writers.open() {
+            writer.abort();
+        }
+        self.writers = ThreadWriters::default();
+        self.outbox = Outbox::default();
+        self.idle = false;
+        for input in &mut self.inputs {
+            input.next = input.committed;
+        }
+        self.processor = build(around, self.id(), self.thread, &self.committed, &self.outbox, &self.writers)?;
+        Ok(())
+    }
+
+    /// The input whose head is the oldest record, and that head's offset.
+    fn next_input(&self, topics: &MemoryTopics) -> Option<(usize, Offset)> {
+        let mut oldest: Option<(Timestamp, usize, Offset)> = None;
+        for (place, input) in self.inputs.iter().enumerate() {
+            let Some(record) = topics.record(&input.partition, input.next) else { continue };
+            let time = self.processor.timestamp(input.source, &record.at(input.next));
+            if oldest.is_none_or(|(least, ..)| time < least) {
+                oldest = Some((time, place, input.next));
+            }
+        }
+        oldest.map(|(_, place, offset)| (place, offset))
+    }
+
+    /// Whether a record waits.
+    pub(super) fn has_input(&self, topics: &MemoryTopics) -> bool {
+        self.inputs.iter().any(|input| topics.record(&input.partition, input.next).is_some())
+    }
+
+    /// Takes the oldest record that waits; false if none does.
+    pub(super) fn step(&mut self, topics: &MemoryTopics, now_ms: Timestamp) -> Result<bool> {
+        let guard = self.processor.panic_guard();
+        let at = RefCell::new(None);
+        let taken = guard.run(|| {
+            let Some((place, offset)) = self.next_input(topics) else { return Ok(None) };
+            let Some(input) = self.inputs.get(place) else { return Ok(None) };
+            let Some(record) = topics.record(&input.partition, offset) else { return Ok(None) };
+            at.replace(Some((input.partition.clone(), offset)));
+            self.processor.process(input.source, input.partition.partition, &record.at(offset))?;
+            Ok(Some(place))
+        });
+        let taken = taken.map_err(|error| match at.take() {
+            Some((partition, offset)) => error.at_record(&partition, offset),
+            None => error,
+        })?;
+        let Some(input) = taken.and_then(|place| self.inputs.get_mut(place)) else { return Ok(false) };
+        input.next += 1;
+        self.last_record_ms = now_ms;
+        self.idle = false;
+        Ok(true)
+    }
+
+    /// Commits: outputs become visible, stores and positions follow. Returns what is for the sinks' committers.
+    pub(super) fn commit(&mut self, topics: &mut MemoryTopics) -> Result<Vec<(String, Descriptor)>> {
+        let guard = self.processor.panic_guard();
+        guard.run(|| self.processor.before_commit())?;
+        let mut rows: Vec<ChangedRow> = Vec::new();
+        self.processor.changes(&mut |store, key, value| {
+            rows.push((store.to_owned(), key.to_vec(), value.map(<[u8]>::to_vec)));
+            Ok(())
+        })?;
+        let lineage = self.lineage();
+        let mut descriptors = Vec::new();
+        for (sink, writer) in self.writers.open() {
+            if let Some(descriptor) = writer.prepare(&lineage)? {
+                descriptors.push((sink, descriptor));
+            }
+        }
+        // From here on nothing can fail: this is the instant of the commit.
+        for (topic, partition, record) in self.outbox.take() {
+            topics.append(&topic, partition, record);
+        }
+        for (store, key, value) in rows {
+            if let Some(store) = self.committed.stores.get(&store) {
+                store.0.borrow_mut().write(&key, value.as_deref());
+            }
+        }
+        self.committed.memo = self.processor.memo().values();
+        for input in &mut self.inputs {
+            input.committed = input.next;
+        }
+        for (_, writer) in self.writers.open() {
+            writer.committed();
+        }
+        self.processor.committed();
+        Ok(descriptors)
+    }
+
+    fn lineage(&self) -> Vec<LineageRange> {
+        let stream_time = self.processor.stream_time();
+        let moved = self.inputs.iter().filter(|input| input.next > input.committed);
+        moved
+            .map(|input| LineageRange {
+                task: self.id(),
+                partition: input.partition.clone(),
+                from: input.committed,
+                to: input.next,
+                stream_time,
+            })
+            .collect()
+    }
+
+    /// Whether the end of this task's input has come and it has not been told yet.
+    pub(super) fn may_end(&self, topics: &MemoryTopics) -> Result<bool> {
+        if self.processor.has_ended() || self.has_input(topics) {
+            return Ok(false);
+        }
+        for source in 0..self.processor.sources().len() {
+            if !self.processor.upstreams_ended(source)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Tells the operators that no record will come any more in this run.
+    pub(super) fn end(&mut self) -> Result<()> {
+        let guard = self.processor.panic_guard();
+        guard.run(|| self.processor.end_of_input())
+    }
+
+    /// Lets the task declare itself idle if it has had no record for `idle_ms`; true if it just did.
+    pub(super) fn fall_idle_after(&mut self, idle_ms: i64, now_ms: Timestamp, topics: &MemoryTopics) -> bool {
+        let quiet = !self.idle && !self.has_input(topics) && now_ms - self.last_record_ms >= idle_ms;
+        if quiet {
+            self.idle = true;
+            self.processor.fall_idle();
+        }
+        quiet
+    }
+
+    /// The committed rows of one of its stores.
+    pub(super) fn store(&self, name: &str) -> Option<&Rc<SharedStore>> {
+        self.committed.stores.get(name)
+    }
+
+    /// Its counters: the memo's numbers that count something.
+    pub(super) fn counters(&self) -> impl Iterator<Item = (String, i64)> {
+        self.processor.memo().named().into_iter().filter(|(name, _)| name.contains(':'))
+    }
+}
+
+fn build(
+    around: &Surroundings,
+    id: TaskId,
+    thread: usize,
+    committed: &Committed,
+    outbox: &Outbox,
+    writers: &ThreadWriters,
+) -> Result<ProcessorTask> {
+    let env = Env { around, stores: &committed.stores, outbox, writers, thread };
+    ProcessorTask::new(&around.topology, id, Memo::new(committed.memo.clone()), &env)
+}
