@@ -6,6 +6,7 @@
 //! descriptors. Operators are synchronous; the threads are plain threads.
 
 mod app;
+mod cli;
 mod committer;
 mod compare;
 mod env;
@@ -24,6 +25,7 @@ mod thread;
 mod topics;
 
 pub use app::{Mode, RunReport, open_log, run};
+pub use cli::{Feed, Program, Report, Topic, main as run_command_line};
 pub use compare::{TableDifference, compare};
 pub use progress::Progress;
 pub use settings::Settings;
