@@ -32,6 +32,7 @@
 pub use headwater_core::{Error, ErrorKind, Result};
 pub use headwater_dsl as dsl;
 pub use headwater_log as log;
+pub use headwater_runtime as runtime;
 pub use headwater_sinks as sinks;
 pub use headwater_state as state;
 

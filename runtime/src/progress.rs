@@ -5,7 +5,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use headwater_core::Error;
@@ -18,7 +18,14 @@ pub struct Progress {
     commits: AtomicU64,
     stop: AtomicBool,
     failure: Mutex<Option<Error>>,
-    started: Instant,
+    bucket: Mutex<Bucket>,
+}
+
+/// A token bucket: what a rate cap still allows.
+#[derive(Debug)]
+struct Bucket {
+    tokens: f64,
+    filled: Instant,
 }
 
 impl Default for Progress {
@@ -29,7 +36,7 @@ impl Default for Progress {
             commits: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             failure: Mutex::new(None),
-            started: Instant::now(),
+            bucket: Mutex::new(Bucket { tokens: 0.0, filled: Instant::now() }),
         }
     }
 }
@@ -62,6 +69,9 @@ impl Progress {
 
     pub(crate) fn add(&self, records: u64) {
         self.processed.fetch_add(records, Ordering::Relaxed);
+        if records > 0 {
+            self.bucket.lock().unwrap_or_else(PoisonError::into_inner).tokens -= records as f64;
+        }
     }
 
     pub(crate) fn expect(&self, records: u64) {
@@ -75,8 +85,12 @@ impl Progress {
     /// How many records a cap of `per_second` still allows now; `usize::MAX` without a cap.
     pub(crate) fn allowance(&self, per_second: Option<u64>) -> usize {
         let Some(per_second) = per_second else { return usize::MAX };
-        let due = (self.started.elapsed() + Duration::from_millis(50)).as_secs_f64() * per_second as f64;
-        (due as u64).saturating_sub(self.processed()) as usize
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let rate = per_second as f64;
+        // Time not used for records is not saved up beyond a tenth of a second.
+        bucket.tokens = (bucket.tokens + bucket.filled.elapsed().as_secs_f64() * rate).min((rate / 10.0).max(1.0));
+        bucket.filled = Instant::now();
+        bucket.tokens.max(0.0) as usize
     }
 
     /// Keeps the first failure and stops the run.
