@@ -59,6 +59,7 @@ struct Growth {
     end: Offset,
     newest: Timestamp,
     bytes: u64,
+    batches: Vec<RecordBatch>,
 }
 
 /// Writes `commits`, each whole or not at all. To be called in the writer's turn.
@@ -123,13 +124,16 @@ fn put(
             end: partition.end(),
             newest: partition.newest(),
             bytes: 0,
+            batches: Vec::new(),
         });
         write.put_cf(log, id.batch(grown.end), batch.as_bytes());
         if batch.max_timestamp() > grown.newest {
             grown.newest = batch.max_timestamp();
             write.put(id.time(grown.newest), grown.end.to_le_bytes());
         }
-        grown.end += batch.next_offset() - batch.base_offset();
+        let stored = batch.clone().at(grown.end);
+        grown.end = stored.next_offset();
+        grown.batches.push(stored);
         grown.bytes += batch.as_bytes().len() as u64;
         receipt.next_offsets.insert(partition.name.clone(), grown.end);
     }
@@ -144,6 +148,9 @@ fn put(
 fn publish(engine: &Engine, growth: impl Iterator<Item = Growth>) {
     let mut any = false;
     for grown in growth {
+        for batch in grown.batches {
+            engine.tails.add(&grown.partition, batch, engine.config.tail_bytes);
+        }
         grown.partition.grow(grown.end, grown.newest);
         if let Some(bytes) = locks::lock(&grown.partition.bytes).as_mut() {
             *bytes += grown.bytes;

@@ -17,6 +17,7 @@ use super::{
     locks,
     settings::TopicSettings,
     storage::Storage,
+    tail::Tail,
 };
 
 /// What all partitions of a topic share.
@@ -44,6 +45,8 @@ pub(super) struct Partition {
     newest: AtomicI64,
     /// The bytes of its batches, counted once somebody asked for them.
     pub bytes: Mutex<Option<u64>>,
+    /// Its newest batches.
+    pub tail: Tail,
 }
 
 impl Partition {
@@ -157,6 +160,7 @@ impl Topic {
                 end: AtomicI64::new(0),
                 newest: AtomicI64::new(Timestamp::MIN),
                 bytes: Mutex::new(None),
+                tail: Tail::default(),
             })
         };
         Ok(Self { id: stored.id, partitions: (0..stored.partitions).map(partition).collect(), shared })

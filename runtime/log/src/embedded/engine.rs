@@ -20,6 +20,7 @@ use super::{
     log::EmbeddedConfig,
     offsets,
     storage::Storage,
+    tail::TailBudget,
     turns::Turns,
 };
 use crate::{CommitReceipt, CommittedOffset, errors};
@@ -30,6 +31,7 @@ pub(super) struct Engine {
     pub catalog: Catalog,
     pub groups: Groups,
     pub signal: Signal,
+    pub tails: TailBudget,
     pub clock: Arc<dyn Clock>,
     pub config: EmbeddedConfig,
     turns: Turns<Commit, Result<CommitReceipt>>,
@@ -44,6 +46,7 @@ impl Engine {
             catalog,
             groups: Groups::default(),
             signal: Signal::default(),
+            tails: TailBudget::default(),
             clock,
             config,
             turns: Turns::new(),

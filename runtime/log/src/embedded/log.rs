@@ -29,13 +29,20 @@ pub struct EmbeddedConfig {
     pub durable: bool,
     /// Bytes of records held in memory before they go to a file. Default: 48 MiB.
     pub memory_bytes: usize,
+    /// Bytes of the newest records kept in memory for those who read along. Default: 16 MiB.
+    pub tail_bytes: usize,
     /// How often the topics' retention settings are enforced. Default: 5 min.
     pub retention_interval: Duration,
 }
 
 impl Default for EmbeddedConfig {
     fn default() -> Self {
-        Self { durable: true, memory_bytes: 48 << 20, retention_interval: Duration::from_secs(300) }
+        Self {
+            durable: true,
+            memory_bytes: 48 << 20,
+            tail_bytes: 16 << 20,
+            retention_interval: Duration::from_secs(300),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod read;
 mod retention;
 mod settings;
 mod storage;
+mod tail;
 mod turns;
 
 pub use log::{EmbeddedConfig, EmbeddedLog};

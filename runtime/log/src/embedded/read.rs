@@ -15,6 +15,11 @@ pub(super) fn read(
     budget: usize,
 ) -> Result<(Vec<RecordBatch>, Offset)> {
     let end = partition.end();
+    if let Some(held) = partition.tail.read(from, end, budget) {
+        let next = held.last().map_or(from, RecordBatch::next_offset);
+        let batches = held.into_iter().filter_map(|batch| not_before(batch, from).transpose());
+        return Ok((batches.collect::<Result<_>>()?, next));
+    }
     let mut batches = Vec::new();
     let mut next = from;
     let mut bytes = 0;
