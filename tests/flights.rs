@@ -1,6 +1,6 @@
 //! The main job, end to end, as a user runs it: the real data, the real log, a real lake read by other readers, and
 //! `kill -9` at random moments.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod flights {
     mod bad_input;

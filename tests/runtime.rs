@@ -1,5 +1,5 @@
 //! The runtime's promises, on the embedded log: one behaviour per module.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod runtime {
     mod common;

@@ -1,6 +1,11 @@
 //! The data: CSV files beside the program. An error names file, line and column.
 
-use std::{fs::File, io::Read, path::PathBuf, str::FromStr};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use csv::StringRecord;
 use headwater::prelude::*;
@@ -57,7 +62,7 @@ fn open(path: &PathBuf) -> UserResult<File> {
     Ok(File::open(path).map_err(|error| format!("{}: {error}", path.display()))?)
 }
 
-fn read<T>(path: &PathBuf, text: impl Read, parse: impl Fn(&Line<'_>) -> UserResult<T>) -> UserResult<Vec<T>> {
+fn read<T>(path: &Path, text: impl Read, parse: impl Fn(&Line<'_>) -> UserResult<T>) -> UserResult<Vec<T>> {
     let mut csv = csv::Reader::from_reader(text);
     let named = |error: csv::Error| format!("{}: {error}", path.display());
     let header = csv.headers().map_err(named)?.clone();

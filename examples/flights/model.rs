@@ -145,6 +145,7 @@ pub struct DailyDelays {
 }
 
 impl DailyDelays {
+    #[expect(clippy::needless_pass_by_value, reason = "the stream hands its values over")]
     pub fn of(window: Windowed<(String, String)>, delays: Delays) -> Self {
         let Windowed { key: (origin, carrier), start: window_start, end: window_end } = window;
         let Delays { flights, cancelled, delayed_15, sum_dep_delay, max_dep_delay, arrivals, sum_arr_delay } = delays;

@@ -104,7 +104,7 @@ pub struct Moments(u64);
 
 impl Moments {
     pub fn new() -> Self {
-        let clock = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+        let clock = headwater_core::Clock::now_ms(&headwater_core::SystemClock).unsigned_abs();
         let seed = std::env::var("HEADWATER_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(clock);
         eprintln!("HEADWATER_TEST_SEED={seed}");
         Self(seed)

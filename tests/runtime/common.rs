@@ -66,7 +66,12 @@ pub fn feed(log: &dyn Log, readings: &[(String, i64, i64)]) {
     for (sensor, n, time) in readings {
         let partition = partition_for_key(sensor.as_bytes(), PARTITIONS);
         let value = n.to_string();
-        batches.entry(partition).or_default().push(*time, Some(sensor.as_bytes()), Some(value.as_bytes()), &Headers::new());
+        batches.entry(partition).or_default().push(
+            *time,
+            Some(sensor.as_bytes()),
+            Some(value.as_bytes()),
+            &Headers::new(),
+        );
     }
     let mut producer = log.producer(&ProducerConfig::default()).unwrap();
     for (partition, mut batch) in batches {

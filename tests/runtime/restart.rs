@@ -70,13 +70,16 @@ fn records_fed_after_a_complete_run_are_taken_by_the_next() {
     assert_eq!(report.processed, 10_000);
     // The windows that the first run closed at its end are final: what still came for them is late and counted.
     let mut all = expected(first);
-    let late: i64 = expected(second).into_iter().map(|(window, sum)| match all.entry(window) {
-        std::collections::btree_map::Entry::Occupied(_) => sum.0,
-        std::collections::btree_map::Entry::Vacant(entry) => {
-            entry.insert(sum);
-            0
-        }
-    }).sum();
+    let late: i64 = expected(second)
+        .into_iter()
+        .map(|(window, sum)| match all.entry(window) {
+            std::collections::btree_map::Entry::Occupied(_) => sum.0,
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert(sum);
+                0
+            }
+        })
+        .sum();
     assert_eq!(results(&*log, "hourly-sums"), all);
     assert_eq!(report.counters.get("late:hourly").copied().unwrap_or_default(), late);
 }

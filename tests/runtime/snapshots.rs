@@ -55,9 +55,7 @@ fn stop_after(log: &Arc<dyn Log>, settings: &Settings, records: u64) {
     let (watched, watched_log) = (progress.clone(), log.clone());
     let watcher = std::thread::spawn(move || {
         let before = changelog_end(&*watched_log);
-        while !watched.is_stopping()
-            && (watched.processed() < records || changelog_end(&*watched_log) < before + 20)
-        {
+        while !watched.is_stopping() && (watched.processed() < records || changelog_end(&*watched_log) < before + 20) {
             std::thread::sleep(Duration::from_millis(1));
         }
         watched.stop();

@@ -58,6 +58,7 @@ const LOG_VARIABLE: &str = "HEADWATER_LOG";
 ///     headwater::cli::main(topology)
 /// }
 /// ```
+#[expect(clippy::needless_pass_by_value, reason = "a program hands itself over; a borrow would only add a character")]
 pub fn main(program: impl Program) -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

@@ -29,7 +29,6 @@ impl Output {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "called as a plain function by map_err")]
 fn failed(error: io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Failure::ReaderGone;

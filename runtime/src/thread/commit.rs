@@ -98,7 +98,8 @@ impl StreamThread {
         let mut offsets = Vec::new();
         for task in self.tasks.values() {
             let moved = task.queues.iter().any(|queue| queue.next > queue.committed);
-            if !moved && !(task.ended && !task.complete) && !task.idle {
+            let news = moved || task.idle || (task.ended && !task.complete);
+            if !news {
                 continue;
             }
             for (place, queue) in task.queues.iter().enumerate() {
