@@ -1,0 +1,18 @@
+//! The DSL's promises, on the test driver: one behaviour per module.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod dsl {
+    mod build_errors;
+    mod commits;
+    mod driver;
+    mod failures;
+    mod nulls;
+    mod plan;
+    mod quality;
+    mod routing;
+    mod tables;
+    mod time_across_repartition;
+    mod undecodable;
+    mod window_results;
+    mod windows;
+}
