@@ -115,6 +115,6 @@ impl Log for KafkaLog {
     }
 
     fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>> {
-        Ok(Box::new(KafkaProducer::open(&self.clients, config)?))
+        Ok(Box::new(KafkaProducer::open(&self.clients, Arc::clone(&self.admin), config)?))
     }
 }

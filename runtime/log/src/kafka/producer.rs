@@ -1,7 +1,8 @@
 //! Writing to Kafka.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,7 +14,7 @@ use rdkafka::{
     types::RDKafkaErrorCode as Code,
 };
 
-use super::{config::Clients, context::Deliveries, errors as kafka_errors, offsets};
+use super::{admin::Admin, config::Clients, context::Deliveries, errors as kafka_errors, offsets};
 use crate::{CommitReceipt, GroupMetadata, OffsetCommit, Producer, ProducerConfig, api::GroupMetadataInner, errors};
 
 /// How long the client sleeps between looking for delivery reports: its own waiting takes 100 ms steps.
@@ -30,10 +31,13 @@ pub(super) struct KafkaProducer {
     transactional: bool,
     timeout: Duration,
     open: bool,
+    admin: Arc<Admin>,
+    /// The partition counts of the topics written to so far.
+    topics: BTreeMap<Arc<str>, i32>,
 }
 
 impl KafkaProducer {
-    pub fn open(clients: &Clients, config: &ProducerConfig) -> Result<Self> {
+    pub fn open(clients: &Clients, admin: Arc<Admin>, config: &ProducerConfig) -> Result<Self> {
         let producer: BaseProducer<Deliveries> = clients
             .producer(config)
             .create_with_context(Deliveries::default())
@@ -45,6 +49,8 @@ impl KafkaProducer {
             transactional: config.transactional_id.is_some(),
             timeout: config.transaction_timeout,
             open: false,
+            admin,
+            topics: BTreeMap::new(),
         };
         if this.transactional {
             // An earlier producer's transaction is decided in here.
@@ -84,6 +90,21 @@ impl KafkaProducer {
             None => Ok(()),
             Some(_) => Err(errors::fenced(&self.id, kafka_errors::FENCED)),
         }
+    }
+
+    /// The client itself would look for a missing topic for 30 seconds.
+    fn check_partition(&mut self, partition: &TopicPartition) -> Result<()> {
+        let exists = |count: &i32| (0..*count).contains(&partition.partition);
+        if !self.topics.get(&partition.topic).is_some_and(exists) {
+            let counts = self.admin.partition_counts(&[partition.topic.to_string()])?;
+            let kafka = kafka_errors::kafka(&self.brokers);
+            match counts.get(&*partition.topic) {
+                None => return Err(errors::no_such_topic(&kafka, &partition.topic)),
+                Some(count) if !exists(count) => return Err(errors::no_such_partition(&kafka, partition)),
+                Some(count) => self.topics.insert(Arc::clone(&partition.topic), *count),
+            };
+        }
+        Ok(())
     }
 
     /// The first record that could not be stored, as an error.
@@ -199,6 +220,7 @@ impl Producer for KafkaProducer {
         if self.transactional {
             self.check_open("send")?;
         }
+        self.check_partition(partition)?;
         let deadline = Instant::now() + self.timeout;
         for record in &batch {
             self.send_record(partition, &record?, deadline)?;
