@@ -4,6 +4,7 @@
 mod dsl {
     mod build_errors;
     mod commits;
+    mod compile_errors;
     mod driver;
     mod failures;
     mod nulls;

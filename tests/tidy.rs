@@ -10,7 +10,8 @@ use std::{
 
 const CRATES: [&str; 7] = ["", "core", "dsl", "state", "sinks", "runtime/log", "runtime"];
 /// Modules that a `lib.rs` may make public: a folder of words with a name of its own, and a suite for other crates.
-const PUBLIC_MODULES: [(&str, &str); 3] = [("core", "serde"), ("runtime/log", "testkit"), ("", "cli")];
+const PUBLIC_MODULES: [(&str, &str); 5] =
+    [("core", "serde"), ("runtime/log", "testkit"), ("", "cli"), ("", "prelude"), ("", "testing")];
 const LINES_AT_MOST: usize = 800;
 
 fn root() -> &'static Path {
