@@ -129,7 +129,9 @@ impl<F, K: Key, V: Data, A: Data> WindowedFold<F, K, V, A> {
         if self.first_open.get().is_none_or(|first| first >= bound) {
             return Ok(());
         }
-        self.first_open.set(Some(bound));
+        // Windows start at multiples of their size: nothing more closes until that one does.
+        let next_start = self.windows.start_of(bound.saturating_sub(1)).saturating_add(self.windows.size_ms);
+        self.first_open.set(Some(next_start));
         if self.windows.emit == EmitStrategy::OnWindowUpdate {
             return self.rows.expire_range(&from, &start_bound(bound));
         }
