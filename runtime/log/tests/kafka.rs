@@ -100,7 +100,10 @@ fn a_member_that_does_not_poll_loses_its_partitions_and_gets_them_anew() {
     let mut member = Member::join(&world, "group", None, &[&topic]);
     std::thread::sleep(Duration::from_secs(3));
     poll_until(&mut *member.consumer, "the loss", |polled| match polled.unwrap() {
-        Polled::Lost(partitions) => Some(assert_eq!(partitions, topic)),
+        Polled::Lost(partitions) => {
+            assert_eq!(partitions, topic);
+            Some(())
+        }
         Polled::Nothing => None,
         other => panic!("{other:?}"),
     });
@@ -126,7 +129,10 @@ fn a_member_that_was_given_up_cannot_commit_what_it_still_holds() {
     // Told late, it may hear of a revocation where a loss is meant; letting go is right for both.
     poll_until(&mut *member.consumer, "the end of its ownership", |polled| match polled.unwrap() {
         Polled::Lost(_) => Some(()),
-        Polled::Revoked(partitions) => Some(assert_eq!(partitions, topic)),
+        Polled::Revoked(partitions) => {
+            assert_eq!(partitions, topic);
+            Some(())
+        }
         _ => None,
     });
 }
@@ -149,7 +155,7 @@ impl Process {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let owned = lines.filter_map(|line| line.strip_prefix("owns ").map(str::to_owned)).find(|owned| owned != "");
+        let owned = lines.filter_map(|line| line.strip_prefix("owns ").map(str::to_owned)).find(|owned| !owned.is_empty());
         Self { child, owned: owned.expect("the process ended") }
     }
 
