@@ -1,1 +1,105 @@
-fn main() {}
+//! Headwater's measurements: each figure a ratio to a bare rival within one run, by CPU time, in interleaved pairs.
+//!
+//! `./dev bench [--quick] [NAME ...]`. Names: chain, log, flights. Figures go to stdout, and with everything measured
+//! to `bench/results/latest.json`; with `--quick` nothing is written, and the figures only show that all still runs.
+
+#![expect(clippy::print_stdout, reason = "the figures are this program's results")]
+
+mod chain_env;
+mod driver_chain;
+mod fed_log;
+mod feed;
+mod flights;
+mod log_throughput;
+mod measure;
+#[path = "../../examples/flights/model.rs"]
+mod model;
+mod outcome;
+mod rocks_rival;
+#[path = "../../examples/flights/topology.rs"]
+mod topology;
+mod whole_chain;
+
+use std::process::ExitCode;
+
+use outcome::{Figure, machine, print, write_results};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+struct Effort {
+    /// Interleaved pairs per figure.
+    pairs: usize,
+    /// Divides the numbers of records.
+    shrink: usize,
+}
+
+const FULL: Effort = Effort { pairs: 7, shrink: 1 };
+const QUICK: Effort = Effort { pairs: 2, shrink: 10 };
+
+type Measurement = fn(Effort) -> Outcome<Vec<Figure>>;
+const MEASUREMENTS: [(&str, Measurement); 3] =
+    [("chain", chain), ("log", log_throughput::measure), ("flights", flights::measure)];
+
+const HELP: &str = "Usage: ./dev bench [--quick] [NAME ...]
+
+Measures Headwater against bare rivals, by CPU time, in interleaved pairs; prints the median (least .. greatest) of the
+pairs' ratios and writes them to bench/results/latest.json if everything was measured.
+
+  NAME      chain, log, flights; all of them if none is given
+  --quick   a tenth of the records and two pairs: shows that all still runs, in some seconds; writes nothing
+
+Exit codes: 0 measured (also where a goal is missed), 1 a measurement failed, 2 wrong arguments.";
+
+fn chain(effort: Effort) -> Outcome<Vec<Figure>> {
+    let mut figures = driver_chain::measure(effort)?;
+    figures.extend(whole_chain::measure(effort)?);
+    Ok(figures)
+}
+
+fn main() -> ExitCode {
+    let mut effort = FULL;
+    let mut names = Vec::new();
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--quick" => effort = QUICK,
+            "-h" | "--help" => {
+                println!("{HELP}");
+                return ExitCode::SUCCESS;
+            }
+            name if MEASUREMENTS.iter().any(|(known, _)| *known == name) => names.push(name.to_owned()),
+            other => {
+                eprintln!("headwater-bench: {other:?} is no measurement and no option\n\n{HELP}");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    match run(effort, &names) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("headwater-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(effort: Effort, names: &[String]) -> Outcome<()> {
+    let machine = machine()?;
+    println!("{machine}\nmedian (least .. greatest) of {} pairs, by CPU time", effort.pairs);
+    let mut figures = Vec::new();
+    for (name, measure) in MEASUREMENTS {
+        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+            eprintln!("measuring: {name}");
+            for figure in measure(effort)? {
+                print(&figure);
+                figures.push(figure);
+            }
+        }
+    }
+    if names.is_empty() && effort.shrink == 1 {
+        let path = write_results(&machine, effort.pairs, &figures)?;
+        println!("\nwritten to {}", path.display());
+    }
+    Ok(())
+}
