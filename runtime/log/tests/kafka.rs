@@ -155,7 +155,8 @@ impl Process {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let owned = lines.filter_map(|line| line.strip_prefix("owns ").map(str::to_owned)).find(|owned| !owned.is_empty());
+        let owned =
+            lines.filter_map(|line| line.strip_prefix("owns ").map(str::to_owned)).find(|owned| !owned.is_empty());
         Self { child, owned: owned.expect("the process ended") }
     }
 
