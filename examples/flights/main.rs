@@ -2,7 +2,7 @@
 //!
 //! `./dev demo` feeds and processes the year; `./dev flights --help` lists what else the program can do. Begin with
 //! `topology.rs`, which says what happens to a flight; `model.rs` has the types and the tables' columns, `feed.rs` reads
-//! the data, `report.rs` prints the worst days.
+//! the data, `report.rs` finds the worst days.
 
 mod feed;
 mod model;
@@ -25,19 +25,16 @@ impl Program for Flights {
     }
 
     fn topics(&self) -> Vec<Topic> {
-        vec![
-            Topic::new("flights", 4),
-            Topic::new("airlines", 1),
-            Topic::new("flights.rejected", 4),
-            Topic::new("daily-delays", 4),
-        ]
+        [("flights", 4), ("airlines", 1), ("flights.rejected", 4), ("daily-delays", 4)]
+            .map(|(name, partitions)| Topic::new(name, partitions))
+            .into()
     }
 
     fn feed(&self, feed: &mut Feed<'_>) -> UserResult<()> {
-        let airlines = feed::airlines()?;
-        feed.append("airlines", airlines.iter().map(|airline| Feed::json(&airline.carrier, 0, airline)))?;
-        let flights = feed::flights()?;
-        feed.append("flights", flights.iter().map(|flight| Feed::json(&flight.carrier, flight.time_hour, flight)))?;
+        let airlines = feed::airlines()?.into_iter().map(|airline| (airline.carrier.clone(), 0, airline));
+        feed.append("airlines", Text, Json, airlines)?;
+        let flights = feed::flights()?.into_iter().map(|flight| (flight.carrier.clone(), flight.time_hour, flight));
+        feed.append("flights", Text, Json, flights)?;
         Ok(())
     }
 

@@ -58,30 +58,16 @@ impl<'a> FlightRow<'a> {
         Self { flight, carrier_name, feed_partition: record.partition, feed_offset: record.offset }
     }
 
+    #[rustfmt::skip]
     pub fn columns() -> Columns {
         Columns::new()
-            .required("year", INT)
-            .required("month", INT)
-            .required("day", INT)
-            .optional("dep_time", INT)
-            .required("sched_dep_time", INT)
-            .optional("dep_delay", INT)
-            .optional("arr_time", INT)
-            .required("sched_arr_time", INT)
-            .optional("arr_delay", INT)
-            .required("carrier", TEXT)
-            .required("flight", INT)
-            .optional("tailnum", TEXT)
-            .required("origin", TEXT)
-            .required("dest", TEXT)
-            .optional("air_time", INT)
-            .required("distance", INT)
-            .required("hour", INT)
-            .required("minute", INT)
-            .required("time_hour", TIME)
-            .optional("carrier_name", TEXT)
-            .required("feed_partition", INT)
-            .required("feed_offset", LONG)
+            .required("year", INT).required("month", INT).required("day", INT)
+            .optional("dep_time", INT).required("sched_dep_time", INT).optional("dep_delay", INT)
+            .optional("arr_time", INT).required("sched_arr_time", INT).optional("arr_delay", INT)
+            .required("carrier", TEXT).required("flight", INT).optional("tailnum", TEXT)
+            .required("origin", TEXT).required("dest", TEXT).optional("air_time", INT).required("distance", INT)
+            .required("hour", INT).required("minute", INT).required("time_hour", TIME)
+            .optional("carrier_name", TEXT).required("feed_partition", INT).required("feed_offset", LONG)
     }
 }
 
@@ -135,47 +121,23 @@ pub struct DailyDelays {
     carrier: String,
     window_start: Timestamp,
     window_end: Timestamp,
-    flights: i64,
-    cancelled: i64,
-    delayed_15: i64,
-    sum_dep_delay: i64,
-    max_dep_delay: Option<i32>,
-    arrivals: i64,
-    sum_arr_delay: i64,
+    #[serde(flatten)]
+    delays: Delays,
 }
 
 impl DailyDelays {
-    #[expect(clippy::needless_pass_by_value, reason = "the stream hands its values over")]
     pub fn of(window: Windowed<(String, String)>, delays: Delays) -> Self {
         let Windowed { key: (origin, carrier), start: window_start, end: window_end } = window;
-        let Delays { flights, cancelled, delayed_15, sum_dep_delay, max_dep_delay, arrivals, sum_arr_delay } = delays;
-        Self {
-            origin,
-            carrier,
-            window_start,
-            window_end,
-            flights,
-            cancelled,
-            delayed_15,
-            sum_dep_delay,
-            max_dep_delay,
-            arrivals,
-            sum_arr_delay,
-        }
+        Self { origin, carrier, window_start, window_end, delays }
     }
 
+    #[rustfmt::skip]
     pub fn columns() -> Columns {
         Columns::new()
-            .required("origin", TEXT)
-            .required("carrier", TEXT)
-            .required("window_start", TIME)
-            .required("window_end", TIME)
-            .required("flights", LONG)
-            .required("cancelled", LONG)
-            .required("delayed_15", LONG)
-            .required("sum_dep_delay", LONG)
-            .optional("max_dep_delay", INT)
-            .required("arrivals", LONG)
-            .required("sum_arr_delay", LONG)
+            .required("origin", TEXT).required("carrier", TEXT)
+            .required("window_start", TIME).required("window_end", TIME)
+            .required("flights", LONG).required("cancelled", LONG).required("delayed_15", LONG)
+            .required("sum_dep_delay", LONG).optional("max_dep_delay", INT)
+            .required("arrivals", LONG).required("sum_arr_delay", LONG)
     }
 }

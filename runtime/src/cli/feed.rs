@@ -7,10 +7,10 @@ use std::{
 };
 
 use headwater_core::{
-    BatchBuilder, Error, ErrorKind, Result, SerdeError, Timestamp, TopicPartition, partition_for_key,
+    BatchBuilder, Error, ErrorKind, Headers, Payload, Result, Serde, SerdeError, Timestamp, TopicPartition,
+    partition_for_key,
 };
-use headwater_log::{Log, Producer, ProducerConfig, ProducerRecord};
-use serde::Serialize;
+use headwater_log::{Log, Producer, ProducerConfig};
 
 use super::{output::grouped, reading};
 
@@ -50,34 +50,32 @@ impl<'a> Feed<'a> {
         self.appended
     }
 
-    /// A record with a text key and a value as JSON; `timestamp` in milliseconds since 1970.
-    ///
-    /// # Errors
-    /// `HW0204` if the value has no form in JSON.
-    pub fn json(key: &str, timestamp: Timestamp, value: &impl Serialize) -> Result<ProducerRecord> {
-        let value = serde_json::to_vec(value).map_err(|error| SerdeError::new(error).while_encoding("the value"))?;
-        let key = Some(key.as_bytes().to_vec());
-        Ok(ProducerRecord { timestamp, key, value: Some(value), headers: headwater_core::Headers::new() })
-    }
-
-    /// Appends those of `records` that `topic` does not hold yet and returns how many. Each goes to the partition of
-    /// its key, as Java's producer would choose; a record without key goes to partition 0.
+    /// Appends those of `records` that `topic` does not hold yet and returns how many. A record is its key, its time
+    /// (milliseconds since 1970) and its value. It goes to the partition of its key, as Java's producer would choose;
+    /// a record with a null key goes to partition 0.
     ///
     /// A start gives the same records in the same order as every start before: of each partition's records as many
     /// are skipped as it holds. They are appended in transactions, so that a kill leaves whole ones only.
     ///
     /// # Errors
-    /// `HW0708` if the topic does not exist, `HW0707` if it holds what this feed cannot have fed, and what the log
-    /// reports.
-    pub fn append(&mut self, topic: &str, records: impl IntoIterator<Item = Result<ProducerRecord>>) -> Result<u64> {
+    /// `HW0708` if the topic does not exist, `HW0707` if it holds what this feed cannot have fed, `HW0204` for a key or
+    /// value that has no form in its format, and what the log reports.
+    pub fn append<K, V>(
+        &mut self,
+        topic: &str,
+        keys: impl Serde<K>,
+        values: impl Serde<V>,
+        records: impl IntoIterator<Item = (K, Timestamp, V)>,
+    ) -> Result<u64> {
         let partitions = reading::partitions_of(self.log, topic)?;
+        let width = i32::try_from(partitions.len()).unwrap_or(i32::MAX);
         let mut skip = self.already_fed(&partitions)?;
         let mut open: BTreeMap<i32, BatchBuilder> = BTreeMap::new();
-        let (mut appended, mut told) = (0_u64, Instant::now());
-        for record in records {
-            let record = record?;
-            let width = i32::try_from(partitions.len()).unwrap_or(i32::MAX);
-            let partition = record.key.as_deref().map_or(0, |key| partition_for_key(key, width));
+        let (mut appended, mut told, none) = (0_u64, Instant::now(), Headers::new());
+        let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
+        for (key, timestamp, value) in records {
+            let key = encoded(&keys, &key, &mut key_bytes).map_err(|error| error.while_encoding("the key"))?;
+            let partition = key.map_or(0, |key| partition_for_key(key, width));
             if let Some(left) = skip.get_mut(&partition).filter(|left| **left > 0) {
                 *left -= 1;
                 continue;
@@ -85,8 +83,10 @@ impl<'a> Feed<'a> {
             if appended.is_multiple_of(TRANSACTION) {
                 self.next_transaction(topic, &mut open, appended > 0)?;
             }
+            let value =
+                encoded(&values, &value, &mut value_bytes).map_err(|error| error.while_encoding("the value"))?;
             let batch = open.entry(partition).or_default();
-            batch.push(record.timestamp, record.key.as_deref(), record.value.as_deref(), &record.headers);
+            batch.push(timestamp, key, value, &none);
             if batch.byte_len() >= BATCH_BYTES {
                 send(&mut *self.producer, topic, partition, batch)?;
             }
@@ -136,6 +136,13 @@ impl<'a> Feed<'a> {
     }
 }
 
+/// The bytes of `value`, written to `out`; `None` for a null.
+fn encoded<'a, T>(serde: &impl Serde<T>, value: &T, out: &'a mut Vec<u8>) -> Result<Option<&'a [u8]>, SerdeError> {
+    out.clear();
+    let payload = serde.encode(value, out)?;
+    Ok((payload == Payload::Bytes).then_some(out.as_slice()))
+}
+
 fn send(producer: &mut dyn Producer, topic: &str, partition: i32, batch: &mut BatchBuilder) -> Result<()> {
     match batch.take() {
         Some(batch) => producer.send(&TopicPartition::new(topic, partition), batch),
@@ -152,4 +159,70 @@ pub(super) fn stopped() -> Error {
 fn foreign(topic: &str, partition: i32, what: &str) -> Error {
     Error::new(ErrorKind::Log, "HW0707", format!("{topic}-{partition} has {what}; nothing more was fed"))
         .help("somebody else writes to the topic or deletes from it: begin anew with --fresh, or feed another topic")
+}
+
+#[cfg(test)]
+mod tests {
+    use headwater_core::{
+        SystemClock,
+        serde::{Json, Text},
+    };
+    use headwater_log::{EmbeddedConfig, EmbeddedLog, TopicSpec};
+
+    use super::*;
+
+    fn log(dir: &tempfile::TempDir) -> std::sync::Arc<EmbeddedLog> {
+        let log = EmbeddedLog::open(dir.path(), EmbeddedConfig::default(), std::sync::Arc::new(SystemClock)).unwrap();
+        log.create_topics(&[TopicSpec { name: "t".to_owned(), partitions: 3, config: BTreeMap::new() }]).unwrap();
+        log
+    }
+
+    /// Feeds the first `n` numbers under seven keys.
+    fn feed(log: &EmbeddedLog, n: i64, interrupted: bool) -> Result<u64> {
+        let interrupted = AtomicBool::new(interrupted);
+        let numbers = (0..n).map(|number| (format!("k{}", number % 7), number, number));
+        Feed::open(log, "app", &interrupted)?.append("t", Text, Json, numbers)
+    }
+
+    fn values(log: &EmbeddedLog) -> Vec<Vec<i64>> {
+        let partitions = reading::partitions_of(log, "t").unwrap();
+        let mut values = vec![Vec::new(); partitions.len()];
+        reading::read_to_end(log, &partitions, |partition, batch| {
+            for record in batch {
+                let number: i64 = Json.decode(record?.value).unwrap();
+                values[usize::try_from(partition.partition).unwrap()].push(number);
+            }
+            Ok::<(), Error>(())
+        })
+        .unwrap();
+        values
+    }
+
+    #[test]
+    fn a_second_feed_appends_only_what_is_missing() {
+        let (dir, whole) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (log, whole) = (log(&dir), log(&whole));
+        // More than two transactions, and an end in the middle of a third.
+        assert_eq!(feed(&log, 45_001, false).unwrap(), 45_001);
+        assert_eq!(feed(&log, 45_001, false).unwrap(), 0);
+        assert_eq!(feed(&log, 90_002, false).unwrap(), 45_001);
+        assert_eq!(feed(&whole, 90_002, false).unwrap(), 90_002);
+        assert_eq!(values(&log), values(&whole));
+    }
+
+    #[test]
+    fn records_of_strangers_are_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = log(&dir);
+        feed(&log, 50, false).unwrap();
+        assert_eq!(feed(&log, 49, false).unwrap_err().code(), "HW0707");
+    }
+
+    #[test]
+    fn an_interrupted_feed_stops_between_transactions() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = log(&dir);
+        assert_eq!(feed(&log, 50, true).unwrap_err().code(), "HW0705");
+        assert_eq!(values(&log), vec![Vec::<i64>::new(); 3]);
+    }
 }

@@ -14,11 +14,15 @@ use crate::{app::open_log, settings::Settings};
 
 /// The file that marks a directory as ours. Its second line says which kind of log the state and the lake belong to.
 const MARKER: &str = "HEADWATER";
+/// The file that stands in the directory while `demo --fresh` is deleting.
+pub(super) const UNFINISHED: &str = "HEADWATER.deleting";
 const MARKER_TEXT: &str = "This directory belongs to a Headwater program: `demo --fresh` may delete what is in it.";
 const LOG_WORD: &str = "log: ";
 
 /// What a program keeps in its directory.
-pub(super) const FOLDERS: [&str; 4] = ["log", "state", "lake", "snapshots"];
+pub(super) const FOLDERS: [&str; 4] = [LOG, "state", "lake", "snapshots"];
+/// The embedded log's folder.
+pub(super) const LOG: &str = "log";
 
 #[derive(Debug, Args)]
 pub(super) struct Place {
@@ -44,7 +48,7 @@ impl Place {
     /// Opens the log, which must be there.
     pub(super) fn existing_log(&self) -> Result<Arc<dyn Log>> {
         if self.brokers.is_none() {
-            self.require("log")?;
+            self.require(LOG)?;
         }
         self.log()
     }
@@ -62,6 +66,10 @@ impl Place {
     /// Makes the directory ours, or refuses it if its state and lake belong to another log.
     pub(super) fn adopt(&self) -> Result<()> {
         fs::create_dir_all(&self.dir).map_err(|error| cannot("be made", &self.dir, error))?;
+        if self.dir.join(UNFINISHED).exists() {
+            let message = format!("{} was being deleted by demo --fresh, which did not finish", self.dir.display());
+            return Err(Error::new(ErrorKind::Config, "HW0712", message).help("finish it with: demo --fresh"));
+        }
         let kind = if self.brokers.is_some() { "kafka" } else { "embedded" };
         match self.marker()? {
             Some(marker) => check_log(&self.dir, &marker, kind),
@@ -102,4 +110,29 @@ pub(super) fn cannot(what: &str, path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::Storage, "HW0704", format!("{} cannot {what}", path.display()))
         .caused_by(error)
         .help("check the path, its permissions and the room on the disk; what was committed is safe")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(dir: &Path, brokers: Option<&str>) -> Place {
+        Place { dir: dir.to_owned(), brokers: brokers.map(str::to_owned) }
+    }
+
+    #[test]
+    fn looking_into_a_directory_that_is_not_there_makes_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("missing");
+        assert_eq!(place(&dir, None).existing_log().err().unwrap().code(), "HW0701");
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn a_directory_belongs_to_one_kind_of_log() {
+        let dir = tempfile::tempdir().unwrap();
+        place(dir.path(), None).adopt().unwrap();
+        place(dir.path(), None).adopt().unwrap();
+        assert_eq!(place(dir.path(), Some("127.0.0.1:9")).adopt().unwrap_err().code(), "HW0703");
+    }
 }

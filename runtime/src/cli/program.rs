@@ -25,7 +25,8 @@ use super::{feed::Feed, report::Report};
 ///         vec![Topic::new("words", 2), Topic::new("shouted", 2)]
 ///     }
 ///     fn feed(&self, feed: &mut Feed<'_>) -> UserResult<()> {
-///         feed.append("words", ["ready", "steady"].map(|word| Feed::json(word, 0, &word)))?;
+///         let words = ["ready", "steady", "go"].map(str::to_owned);
+///         feed.append("words", Text, Json, words.map(|word| (word.clone(), 0, word)))?;
 ///         Ok(())
 ///     }
 /// }

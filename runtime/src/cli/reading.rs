@@ -98,6 +98,6 @@ pub(super) fn partitions_of(log: &dyn Log, topic: &str) -> Result<Vec<TopicParti
     }
     let names: Vec<_> = topics.iter().map(|found| found.name.as_str()).collect();
     let there = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
-    Err(Error::new(ErrorKind::Config, "HW0708", format!("there is no topic {topic} in the log at {}", log.describe()))
+    Err(Error::new(ErrorKind::Config, "HW0708", format!("there is no topic {topic} in {}", log.describe()))
         .help(format!("check the name; {there}")))
 }
