@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use rdkafka::ClientConfig;
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
 use crate::{ConsumerConfig, Isolation, OffsetReset, ProducerConfig};
 
@@ -75,6 +75,9 @@ impl Clients {
     fn base(&self) -> ClientConfig {
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", &self.brokers).set("client.id", "headwater");
+        // Otherwise it is as quiet as the `log` crate, which knows nothing of `tracing`.
+        let debug = self.config.properties.contains_key("debug");
+        client.set_log_level(if debug { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
         client
     }
 

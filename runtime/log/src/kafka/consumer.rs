@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use headwater_core::{Error, Offset, Result, TopicPartition};
+use headwater_core::{Error, ErrorKind, Offset, Result, TopicPartition};
 use rdkafka::{
     consumer::{BaseConsumer, Consumer as _, RebalanceProtocol},
     error::KafkaError,
@@ -28,6 +28,9 @@ use crate::{
     errors,
 };
 
+/// How often a member without partitions joins anew by itself.
+const MAX_REJOINS: u32 = 3;
+
 /// A consumer of Kafka.
 pub(super) struct KafkaConsumer {
     consumer: BaseConsumer<ConsumerEvents>,
@@ -43,6 +46,10 @@ pub(super) struct KafkaConsumer {
     leaving: BTreeSet<TopicPartition>,
     /// Paused partitions. librdkafka would keep them paused in a later assignment.
     paused: BTreeSet<TopicPartition>,
+    /// What it subscribed to.
+    topics: Vec<String>,
+    /// How often it joined anew since it last owned something.
+    rejoined: u32,
 }
 
 struct Arriving {
@@ -52,10 +59,7 @@ struct Arriving {
 
 impl KafkaConsumer {
     pub fn open(clients: Clients, admin: Arc<Admin>, config: ConsumerConfig) -> Result<Self> {
-        let consumer = clients
-            .consumer(&config)
-            .create_with_context(ConsumerEvents::default())
-            .map_err(|error| offsets::config(&error))?;
+        let consumer = create(&clients, &config)?;
         Ok(Self {
             consumer,
             clients,
@@ -66,6 +70,8 @@ impl KafkaConsumer {
             arriving: None,
             leaving: BTreeSet::new(),
             paused: BTreeSet::new(),
+            topics: Vec::new(),
+            rejoined: 0,
         })
     }
 
@@ -136,6 +142,7 @@ impl KafkaConsumer {
         };
         assigned.map_err(|error| self.failed("taking over partitions", &error))?;
         self.arriving = None;
+        self.rejoined = 0;
         self.positions.extend(starts);
         self.own();
         Ok(Some(Polled::Assigned(partitions)))
@@ -244,12 +251,43 @@ impl KafkaConsumer {
         }
     }
 
+    /// Whether a member that was thrown out may join anew by itself. After an outage the broker may take a member for
+    /// its own rival, as it knows it under two ids. A member that owns something has a real rival and must stop.
+    fn may_rejoin(&self, error: &Error) -> bool {
+        error.kind() == ErrorKind::Fenced
+            && self.positions.is_empty()
+            && !self.topics.is_empty()
+            && self.rejoined < MAX_REJOINS
+    }
+
+    fn rejoin(&mut self) -> Result<()> {
+        self.rejoined += 1;
+        tracing::warn!(group = self.config.group, instance = self.config.instance, "joining the group anew");
+        let fresh = create(&self.clients, &self.config)?;
+        let old = std::mem::replace(&mut self.consumer, fresh);
+        old.context().closing.store(true, Ordering::Release);
+        drop(old);
+        self.arriving = None;
+        self.leaving.clear();
+        self.paused.clear();
+        self.join()
+    }
+
+    fn join(&self) -> Result<()> {
+        let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
+        self.consumer.subscribe(&topics).map_err(|error| self.failed("joining the group", &error))
+    }
+
     fn check_assigned(&self, partitions: &[TopicPartition]) -> Result<()> {
         match partitions.iter().find(|partition| !self.positions.contains_key(*partition)) {
             None => Ok(()),
             Some(partition) => Err(errors::not_assigned(partition)),
         }
     }
+}
+
+fn create(clients: &Clients, config: &ConsumerConfig) -> Result<BaseConsumer<ConsumerEvents>> {
+    clients.consumer(config).create_with_context(ConsumerEvents::default()).map_err(|error| offsets::config(&error))
 }
 
 /// A list with an offset for each partition.
@@ -282,8 +320,8 @@ impl Consumer for KafkaConsumer {
         if let Some(missing) = topics.iter().find(|topic| !known.contains_key(*topic)) {
             return Err(errors::no_such_topic(&kafka_errors::kafka(self.clients.brokers()), missing));
         }
-        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-        self.consumer.subscribe(&topics).map_err(|error| self.failed("joining the group", &error))
+        self.topics = topics.to_vec();
+        self.join()
     }
 
     fn poll(&mut self, max_wait: Duration) -> Result<Polled> {
@@ -293,7 +331,13 @@ impl Consumer for KafkaConsumer {
             if let Some(told) = self.hear(left)? {
                 return Ok(told);
             }
-            let records = self.fetch(if self.arriving.is_some() { Duration::ZERO } else { left })?;
+            let records = match self.fetch(if self.arriving.is_some() { Duration::ZERO } else { left }) {
+                Err(error) if self.may_rejoin(&error) => {
+                    self.rejoin()?;
+                    continue;
+                }
+                fetched => fetched?,
+            };
             if !records.is_empty() {
                 return Ok(Polled::Records(records));
             }

@@ -131,11 +131,29 @@ pub(super) fn commit_list(offsets: &[OffsetCommit]) -> Result<TopicPartitionList
     Ok(list)
 }
 
+/// Asks until the brokers know: right after a topic was made, its leader may not know that it is one.
 pub(super) fn list_offsets(
     client: &BaseConsumer<ConsumerEvents>,
     clients: &Clients,
     wanted: &[(TopicPartition, Wanted)],
 ) -> Result<BTreeMap<TopicPartition, Offset>> {
+    let deadline = Instant::now() + clients.config().request_timeout;
+    loop {
+        match try_list_offsets(client, clients, wanted) {
+            Err(error) if error.kind() == ErrorKind::Unavailable && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            answered => return answered,
+        }
+    }
+}
+
+fn try_list_offsets(
+    client: &BaseConsumer<ConsumerEvents>,
+    clients: &Clients,
+    wanted: &[(TopicPartition, Wanted)],
+) -> Result<BTreeMap<TopicPartition, Offset>> {
+    let failed = |error: &KafkaError| kafka_errors::request("listing offsets", clients.brokers(), error);
     let mut list = TopicPartitionList::new();
     for (partition, wanted) in wanted {
         let at = match wanted {
@@ -144,12 +162,9 @@ pub(super) fn list_offsets(
             // Kafka gives negative times a meaning of their own.
             Wanted::AtTime(time) => KafkaOffset::Offset((*time).max(0)),
         };
-        list.add_partition_offset(&partition.topic, partition.partition, at)
-            .map_err(|error| kafka_errors::request("listing offsets", clients.brokers(), &error))?;
+        list.add_partition_offset(&partition.topic, partition.partition, at).map_err(|error| failed(&error))?;
     }
-    let list = client
-        .offsets_for_times(list, clients.config().request_timeout)
-        .map_err(|error| kafka_errors::request("listing offsets", clients.brokers(), &error))?;
+    let list = client.offsets_for_times(list, clients.config().request_timeout).map_err(|error| failed(&error))?;
     let mut found = BTreeMap::new();
     let mut past = Vec::new();
     for element in list.elements() {
@@ -159,23 +174,23 @@ pub(super) fn list_offsets(
                 found.insert(partition, offset);
             }
             (Ok(()), _) => past.push((partition, Wanted::End)),
-            (Err(error), _) => {
-                let kafka = kafka_errors::kafka(clients.brokers());
-                return Err(match error.rdkafka_error_code() {
-                    Some(Code::UnknownPartition) => errors::no_such_partition(&kafka, &partition),
-                    Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
-                        errors::no_such_topic(&kafka, &partition.topic)
-                    }
-                    _ => kafka_errors::request(&format!("listing offsets of {partition}"), clients.brokers(), &error),
-                });
-            }
+            (Err(error), _) => return Err(not_listed(clients, &partition, &error)),
         }
     }
     if !past.is_empty() && wanted.iter().any(|(_, wanted)| matches!(wanted, Wanted::AtTime(_))) {
         // No record at or after that time.
-        found.extend(list_offsets(client, clients, &past)?);
+        found.extend(try_list_offsets(client, clients, &past)?);
     }
     Ok(found)
+}
+
+fn not_listed(clients: &Clients, partition: &TopicPartition, error: &KafkaError) -> Error {
+    let kafka = kafka_errors::kafka(clients.brokers());
+    match error.rdkafka_error_code() {
+        Some(Code::UnknownPartition) => errors::no_such_partition(&kafka, partition),
+        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => errors::no_such_topic(&kafka, &partition.topic),
+        _ => kafka_errors::request(&format!("listing offsets of {partition}"), clients.brokers(), error),
+    }
 }
 
 /// One attempt; `None` if the answer has to wait for an open transaction (or a slow broker).
