@@ -10,8 +10,6 @@ mod null;
 mod ordered;
 mod postcard;
 mod raw;
-#[cfg(test)]
-mod tests;
 mod text;
 mod transparent;
 
@@ -139,3 +137,6 @@ impl ::serde::de::Error for SerdeError {
         Self::new(message.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;
