@@ -60,8 +60,7 @@ impl<'a> Feed<'a> {
     /// # Errors
     /// `HW0708` if the topic does not exist, `HW0707` if it holds what this feed cannot have fed, `HW0204` for a key or
     /// value that has no form in its format, and what the log reports.
-    #[allow(clippy::needless_pass_by_value, reason = "formats are given as everywhere: `Text`, not `&Text`")]
-    #[allow(clippy::needless_pass_by_value, reason = "formats are handed over, as everywhere in the DSL")]
+    #[expect(clippy::needless_pass_by_value, reason = "formats are given as everywhere: `Text`, not `&Text`")]
     pub fn append<K, V>(
         &mut self,
         topic: &str,

@@ -25,8 +25,9 @@ use crate::{
 
 /// How often the progress is looked at.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often a line is printed where no terminal shows a bar.
+/// How often a line is printed where no terminal shows a bar; a run without end says less.
 const TELL: Duration = Duration::from_secs(2);
+const TELL_LIVE: Duration = Duration::from_secs(30);
 const BAR: &str = "{wide_bar} {human_pos} of {human_len} ({percent} %), {per_sec}, ETA {eta}";
 
 /// Runs the topology, shows its progress on stderr, and stops it when `interrupted`.
@@ -67,6 +68,7 @@ pub(super) fn run_watched(
 /// Looks at the progress until the run has ended.
 fn look_on(progress: &Progress, mode: Mode, interrupted: &AtomicBool, ended: &Receiver<()>) {
     let bar = (mode == Mode::Bounded && std::io::stderr().is_terminal()).then(new_bar);
+    let every = if mode == Mode::Bounded { TELL } else { TELL_LIVE };
     let started = Instant::now();
     let mut told = started;
     while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
@@ -78,7 +80,7 @@ fn look_on(progress: &Progress, mode: Mode, interrupted: &AtomicBool, ended: &Re
                 bar.set_length(progress.total());
                 bar.set_position(progress.processed());
             }
-            None if told.elapsed() >= TELL => {
+            None if told.elapsed() >= every => {
                 told = Instant::now();
                 eprintln!("{}", line(progress.processed(), progress.total(), started.elapsed()));
             }
