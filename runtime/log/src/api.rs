@@ -17,7 +17,8 @@ pub struct TopicSpec {
     /// How many partitions; at least 1.
     pub partitions: i32,
     /// Settings in Kafka's own names, such as `cleanup.policy`, `retention.ms`, `retention.bytes`,
-    /// `max.message.bytes`. A log rejects those it does not know.
+    /// `max.message.bytes`. A log rejects those it does not know. Unless one of the two retentions is set, records
+    /// stay for ever, on Kafka too.
     pub config: BTreeMap<String, String>,
 }
 

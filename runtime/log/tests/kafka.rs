@@ -48,6 +48,21 @@ fn an_unknown_client_property_is_named() {
 }
 
 #[test]
+fn old_records_stay_unless_a_retention_is_set() {
+    let world = open("retention");
+    let (kept, limited) = (world.topic("kept", 1, &[]), world.topic("limited", 1, &[("retention.ms", "1000")]));
+    // Their timestamps are of 1970.
+    world.write(&kept[0], &["0", "1"]);
+    world.write(&limited[0], &["0", "1"]);
+    let deadline = Instant::now() + PATIENCE;
+    while world.log.start_offsets(&limited).unwrap()[&limited[0]] == 0 {
+        assert!(Instant::now() < deadline, "the broker does not enforce retention");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(world.values(&kept[0]), ["0", "1"]);
+}
+
+#[test]
 fn an_open_transaction_hides_what_follows_it_until_it_ends() {
     let world = open("lso");
     let topic = world.topic("t", 1, &[]);

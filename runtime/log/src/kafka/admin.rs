@@ -230,5 +230,8 @@ impl Admin {
 
 fn new_topic(spec: &TopicSpec, replication: i32) -> NewTopic<'_> {
     let topic = NewTopic::new(&spec.name, spec.partitions, TopicReplication::Fixed(replication));
-    spec.config.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
+    let topic = spec.config.iter().fold(topic, |topic, (name, value)| topic.set(name, value));
+    // Kafka's default of seven days goes by the records' own timestamps: replayed history would be gone in minutes.
+    let limited = ["retention.ms", "retention.bytes"].iter().any(|name| spec.config.contains_key(*name));
+    if limited { topic } else { topic.set("retention.ms", "-1") }
 }

@@ -238,7 +238,10 @@ impl KafkaConsumer {
                 Err(errors::no_offset(group, &partition, "the offset is out of range"))
             }
             Code::UnknownTopic | Code::UnknownTopicOrPartition => {
-                Err(errors::no_such_topic(&kafka_errors::kafka(self.clients.brokers()), "being read"))
+                // The client does not say which of them.
+                let read: BTreeSet<&str> = self.positions.keys().map(|partition| &*partition.topic).collect();
+                let topics: Vec<&str> = read.into_iter().chain(self.topics.iter().map(String::as_str)).collect();
+                Err(errors::no_such_topic(&kafka_errors::kafka(self.clients.brokers()), &topics.join(" or ")))
             }
             _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => {
                 Err(errors::member_gone(group, format!("{error}")))
