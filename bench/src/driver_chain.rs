@@ -31,7 +31,7 @@ const PASS: usize = 1_000_000;
 /// If the counts are wrong, which makes the figures void.
 pub fn measure(effort: Effort) -> Outcome<Vec<Figure>> {
     let batches = batches(PASS / effort.shrink)?;
-    let passes = 3;
+    let passes = 8;
     let records = passes * PASS / effort.shrink;
     let chain = chain()?;
     let source = source_only()?;

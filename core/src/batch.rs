@@ -198,6 +198,7 @@ impl RecordBatch {
     ///
     /// # Errors
     /// `HW0201` if the bytes there are not a record.
+    #[inline]
     pub fn read_at(&self, position: usize) -> Result<Option<(RecordRef<'_>, usize)>> {
         let mut input = self.bytes.get(position..).unwrap_or_default();
         if input.is_empty() {
@@ -212,6 +213,7 @@ impl RecordBatch {
         RecordIter { batch: self, position: HEADER_BYTES }
     }
 
+    #[inline]
     fn read_record<'a>(&self, input: &mut &'a [u8]) -> Option<RecordRef<'a>> {
         let offset_delta = get_varint(input)?;
         let timestamp = self.base_timestamp.wrapping_add(get_zigzag(input)?);
@@ -279,6 +281,7 @@ impl Header {
     }
 }
 
+#[inline]
 fn read_part<'a>(input: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     match get_varint(input)? {
         0 => Some(None),
@@ -290,6 +293,7 @@ fn read_part<'a>(input: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     }
 }
 
+#[cold]
 fn malformed(what: &str) -> Error {
     Error::new(ErrorKind::State, "HW0201", format!("a stored record batch is damaged: {what}"))
         .help("the log's files were changed or the disk is failing; restore them from a copy")

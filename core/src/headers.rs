@@ -19,6 +19,7 @@ pub struct Headers(Vec<Header>);
 
 impl Headers {
     /// No headers. Does not allocate.
+    #[inline]
     pub const fn new() -> Self {
         Self(Vec::new())
     }
@@ -49,6 +50,7 @@ impl Headers {
     }
 
     /// Whether there are none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -70,8 +72,17 @@ impl Headers {
     }
 
     /// Reads the wire form, advancing `input`; `None` if it is cut short or not UTF-8.
+    #[inline]
     pub(crate) fn decode(input: &mut &[u8]) -> Option<Self> {
         let count = usize::try_from(get_varint(input)?).ok()?;
+        if count == 0 {
+            return Some(Self::new());
+        }
+        Self::decode_some(count, input)
+    }
+
+    /// Out of line, so that what most records need stays small enough to be inlined.
+    fn decode_some(count: usize, input: &mut &[u8]) -> Option<Self> {
         let mut headers = Vec::with_capacity(count.min(64));
         for _ in 0..count {
             let name_len = usize::try_from(get_varint(input)?).ok()?;

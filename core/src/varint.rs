@@ -1,6 +1,7 @@
 //! LEB128 integers, the building block of the batch format.
 
 /// Appends `value` in 1 to 10 bytes, least significant group first.
+#[inline]
 pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value as u8) | 0x80);
@@ -10,7 +11,23 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Reads a value written by [`put_varint`], advancing `input`. `None` if it is cut short or too long.
+#[inline]
 pub fn get_varint(input: &mut &[u8]) -> Option<u64> {
+    // Nearly every length, count and delta is of one or two bytes.
+    match **input {
+        [first, ref rest @ ..] if first < 0x80 => {
+            *input = rest;
+            Some(u64::from(first))
+        }
+        [first, second, ref rest @ ..] if second < 0x80 => {
+            *input = rest;
+            Some(u64::from(first & 0x7f) | u64::from(second) << 7)
+        }
+        _ => get_long_varint(input),
+    }
+}
+
+fn get_long_varint(input: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let (&byte, rest) = input.split_first()?;
@@ -24,11 +41,13 @@ pub fn get_varint(input: &mut &[u8]) -> Option<u64> {
 }
 
 /// Appends a signed value; small magnitudes of either sign stay short.
+#[inline]
 pub fn put_zigzag(out: &mut Vec<u8>, value: i64) {
     put_varint(out, ((value << 1) ^ (value >> 63)) as u64);
 }
 
 /// Reads a value written by [`put_zigzag`], advancing `input`.
+#[inline]
 pub fn get_zigzag(input: &mut &[u8]) -> Option<i64> {
     let raw = get_varint(input)?;
     Some(((raw >> 1) as i64) ^ -((raw & 1) as i64))

@@ -14,6 +14,8 @@ pub(crate) struct RecordQueue {
     /// Byte position of the head in the first batch.
     at: usize,
     head_time: Option<Timestamp>,
+    /// Whether every record of the first batch from `at` on is to be taken, so that none need be looked at twice.
+    settled: bool,
     bytes: usize,
     /// One past the last record taken.
     pub(crate) next: Offset,
@@ -35,6 +37,7 @@ impl RecordQueue {
             batches: VecDeque::new(),
             at: 0,
             head_time: None,
+            settled: false,
             bytes: 0,
             next: start,
             committed: start,
@@ -79,29 +82,31 @@ impl RecordQueue {
 
     /// The head and the position after it. Skips what was taken before, and ends at the bound.
     pub(crate) fn head(&mut self) -> Result<Option<(RecordRef<'_>, usize)>> {
-        loop {
-            let Some(batch) = self.batches.front() else { return Ok(None) };
+        if !self.settled {
+            self.settle()?;
+        }
+        self.batches.front().map_or(Ok(None), |batch| batch.read_at(self.at))
+    }
+
+    /// Moves to the first record that is to be taken.
+    fn settle(&mut self) -> Result<()> {
+        while let Some(batch) = self.batches.front() {
             let Some((record, after)) = batch.read_at(self.at)? else {
                 self.drop_front();
                 continue;
             };
-            let (offset, next) = (record.offset, after);
-            if self.bound.is_some_and(|bound| offset >= bound) {
+            if self.bound.is_some_and(|bound| record.offset >= bound) {
                 self.batches.clear();
                 self.bytes = 0;
-                return Ok(None);
+                return Ok(());
             }
-            if offset < self.next {
-                self.at = next;
-                continue;
+            if record.offset >= self.next {
+                self.settled = self.bound.is_none_or(|bound| batch.next_offset() <= bound);
+                return Ok(());
             }
-            break;
+            self.at = after;
         }
-        // Read again: the borrow checker does not see that the loop returns the last reading.
-        match self.batches.front() {
-            Some(batch) => batch.read_at(self.at),
-            None => Ok(None),
-        }
+        Ok(())
     }
 
     /// The head was taken.
@@ -116,9 +121,75 @@ impl RecordQueue {
     }
 
     fn drop_front(&mut self) {
+        self.settled = false;
         if let Some(batch) = self.batches.pop_front() {
             self.bytes = self.bytes.saturating_sub(batch.as_bytes().len());
         }
         self.at = self.batches.front().map_or(0, RecordBatch::start);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use headwater_core::{BatchBuilder, Headers};
+
+    use super::*;
+
+    fn queue(start: Offset, bound: Option<Offset>) -> RecordQueue {
+        let mut queue = RecordQueue::new(TopicPartition::new("t", 0), 0, false, start);
+        queue.bound = bound;
+        queue
+    }
+
+    /// A batch of records at these offsets.
+    fn batch(offsets: &[Offset]) -> RecordBatch {
+        let mut builder = BatchBuilder::new();
+        for offset in offsets {
+            builder.push_at((offset - offsets[0]) as u32, *offset, None, None, &Headers::new());
+        }
+        builder.take().unwrap().at(offsets[0])
+    }
+
+    fn take_all(queue: &mut RecordQueue) -> Vec<Offset> {
+        let mut taken = Vec::new();
+        while let Some((record, after)) = queue.head().unwrap() {
+            let offset = record.offset;
+            drop(record);
+            queue.advance(offset, after);
+            taken.push(offset);
+        }
+        taken
+    }
+
+    #[test]
+    fn what_was_taken_before_is_skipped_across_batches() {
+        let mut queue = queue(2, None);
+        queue.append(batch(&[0, 1]));
+        queue.append(batch(&[0, 1, 2, 3]));
+        queue.append(batch(&[4, 5]));
+        queue.append(batch(&[4, 5, 6]));
+        assert_eq!(take_all(&mut queue), [2, 3, 4, 5, 6]);
+        assert!(queue.is_empty());
+        assert_eq!((queue.bytes(), queue.next), (0, 7));
+    }
+
+    #[test]
+    fn a_bound_ends_the_queue_within_a_batch_also_in_a_gap() {
+        for bound in [2, 3, 4] {
+            let mut queue = queue(0, Some(bound));
+            queue.append(batch(&[0, 1, 4, 5]));
+            queue.append(batch(&[6]));
+            assert_eq!(take_all(&mut queue), [0, 1], "bound {bound}");
+            assert_eq!((queue.is_empty(), queue.bytes()), (true, 0));
+        }
+    }
+
+    #[test]
+    fn a_record_stays_the_head_until_it_is_taken() {
+        let mut queue = queue(0, None);
+        queue.append(batch(&[0, 1]));
+        let first = queue.head().unwrap().unwrap().0.offset;
+        assert_eq!((first, queue.head().unwrap().unwrap().0.offset), (0, 0));
+        assert_eq!(queue.head_time(|record| record.timestamp).unwrap(), Some(0));
     }
 }

@@ -32,13 +32,16 @@ impl StreamTask {
     /// The queue whose head is the oldest record, if the task may take one now: an empty queue that is not known to be
     /// at its end holds the others back, so that records of several inputs are taken in the order of their time.
     fn next_queue(&mut self) -> Result<Option<usize>> {
+        if let [queue] = self.queues.as_slice() {
+            // Nothing to choose from: nobody asks for the record's time.
+            return Ok((!queue.is_empty()).then_some(0));
+        }
         let mut oldest: Option<(i64, usize)> = None;
-        let several = self.queues.len() > 1;
         for (place, queue) in self.queues.iter_mut().enumerate() {
             let source = queue.source;
             match queue.head_time(|record| self.processor.timestamp(source, record))? {
                 Some(time) if oldest.is_none_or(|(least, _)| time < least) => oldest = Some((time, place)),
-                None if several && !queue.caught_up => return Ok(None),
+                None if !queue.caught_up => return Ok(None),
                 _ => {}
             }
         }

@@ -22,21 +22,25 @@ pub(super) struct Limits<'l> {
 
 impl<'l> Limits<'l> {
     /// The elements that a payload of these bytes may have.
+    #[inline]
     pub(super) fn budget(bytes: &[u8]) -> Cell<usize> {
         Cell::new(bytes.len().saturating_add(FREE_ELEMENTS))
     }
 
     /// The bounds at the top of a payload.
+    #[inline]
     pub(super) fn on(elements: &'l Cell<usize>) -> Self {
         Self { elements, depth: MAX_DEPTH }
     }
 
     /// Wraps a deserializer so that it keeps these bounds.
+    #[inline]
     pub(super) fn guard<T>(self, inner: T) -> Guarded<'l, T> {
         Guarded { inner, limits: self, counted: false }
     }
 
     /// The bounds one level further in.
+    #[inline]
     pub(super) fn deeper<E: DeError>(self) -> Result<Self, E> {
         match self.depth.checked_sub(1) {
             Some(depth) => Ok(Self { depth, ..self }),

@@ -16,6 +16,7 @@ impl<'de> AutoDeserializer<'_, '_, 'de> {
         Ok(Self { limits: self.limits.deeper()?, ..self })
     }
 
+    #[inline]
     fn all(&mut self) -> &'de [u8] {
         std::mem::take(self.input)
     }
