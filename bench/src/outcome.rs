@@ -32,6 +32,8 @@ pub struct Figure {
     value: Spread,
     goal: Option<Goal>,
     parts: Vec<Part>,
+    /// What a profile says about a goal that is missed.
+    profile: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,12 +46,19 @@ struct Part {
 impl Figure {
     /// A figure without parts.
     pub fn new(name: &'static str, value: Spread, unit: &'static str, goal: Option<Goal>) -> Self {
-        Self { name, unit, value, goal, parts: Vec::new() }
+        Self { name, unit, value, goal, parts: Vec::new(), profile: None }
     }
 
     /// Adds a part that explains the figure.
     pub fn part(mut self, name: &'static str, value: Spread, unit: &'static str) -> Self {
         self.parts.push(Part { name, unit, value });
+        self
+    }
+
+    /// Says where the time goes if the goal is missed.
+    pub fn profile(mut self, what: &'static str) -> Self {
+        let missed = self.goal.is_some_and(|goal| !goal.is_met(self.value.median));
+        self.profile = missed.then_some(what);
         self
     }
 }
@@ -66,6 +75,9 @@ pub fn print(figure: &Figure) {
     println!("\n{}\n  {} {}{goal}", figure.name, shown(figure.value), figure.unit);
     for part in &figure.parts {
         println!("    {:<58} {} {}", part.name, shown(part.value), part.unit);
+    }
+    if let Some(profile) = figure.profile {
+        println!("    {profile}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headwater_core::{LineageRange, Result, TaskId, TopicPartition};
+use headwater_core::{LineageRange, Result, TaskId, Timestamp, TopicPartition};
 use headwater_dsl::ProcessorTask;
 use headwater_state::{StoreChanges, TaskStore};
 
@@ -81,6 +81,20 @@ impl StreamTask {
         result.map_err(|error| match self.position() {
             Some((partition, offset)) => error.at_record(&partition, offset),
             None => error,
+        })
+    }
+
+    /// The event time of the record that would be taken next; `None` if none may be.
+    ///
+    /// # Errors
+    /// If it cannot be read, or the user's code that tells its time panics.
+    pub(crate) fn head_time(&mut self) -> Result<Option<Timestamp>> {
+        let guard = self.processor.panic_guard();
+        guard.run(|| {
+            let Some(place) = self.next_queue()? else { return Ok(None) };
+            let Some(queue) = self.queues.get_mut(place) else { return Ok(None) };
+            let source = queue.source;
+            queue.head_time(|record| self.processor.timestamp(source, record))
         })
     }
 

@@ -105,10 +105,11 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
         Ok(Some(buffer.insert(key, value, timestamp)))
     }
 
-    /// Removes and returns all rows whose encoded key is at or above `from` and below `to`, in key order.
-    pub(crate) fn take_range(&self, from: &[u8], to: &[u8]) -> Result<Vec<Taken<K, V>>> {
+    /// Removes and returns all rows whose encoded key is at or above `from` and below `to`, in key order. Rows for which
+    /// `may_lie` is false must lie outside: their keys are not even encoded.
+    pub(crate) fn take_range(&self, from: &[u8], to: &[u8], may_lie: impl Fn(&K) -> bool) -> Result<Vec<Taken<K, V>>> {
         let mut buffer = self.buffer.borrow_mut();
-        let found = self.load_range(&mut buffer, from, to)?;
+        let found = self.load_range(&mut buffer, from, to, may_lie)?;
         let mut taken = Vec::with_capacity(found.len());
         for at in found {
             let Some(row) = buffer.row_mut(at) else { continue };
@@ -122,17 +123,23 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
     }
 
     /// Lets all rows whose encoded key is at or above `from` and below `to` go with the next commit, which is no change
-    /// of theirs: what is downstream keeps their last value.
-    pub(crate) fn expire_range(&self, from: &[u8], to: &[u8]) -> Result<()> {
+    /// of theirs: what is downstream keeps their last value. `may_lie` as for [`KvStore::take_range`].
+    pub(crate) fn expire_range(&self, from: &[u8], to: &[u8], may_lie: impl Fn(&K) -> bool) -> Result<()> {
         let mut buffer = self.buffer.borrow_mut();
-        for at in self.load_range(&mut buffer, from, to)? {
+        for at in self.load_range(&mut buffer, from, to, may_lie)? {
             buffer.expire(at);
         }
         Ok(())
     }
 
     /// Brings all rows of a range into memory and returns their places in key order.
-    fn load_range(&self, buffer: &mut Buffer<K, V>, from: &[u8], to: &[u8]) -> Result<Vec<usize>> {
+    fn load_range(
+        &self,
+        buffer: &mut Buffer<K, V>,
+        from: &[u8],
+        to: &[u8],
+        may_lie: impl Fn(&K) -> bool,
+    ) -> Result<Vec<usize>> {
         let mut stored: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         self.base.range(from, Some(to), &mut |key, value| {
             stored.push((key.to_vec(), value.to_vec()));
@@ -146,7 +153,8 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
             }
         }
         let mut found: Vec<(Vec<u8>, usize)> = Vec::new();
-        for (at, row) in buffer.rows().iter().enumerate().filter(|(_, row)| row.value.is_some()) {
+        let candidates = buffer.rows().iter().enumerate();
+        for (at, row) in candidates.filter(|(_, row)| row.value.is_some() && may_lie(&row.key)) {
             let mut key = Vec::new();
             self.encode_key(&row.key, &mut key)?;
             if key.as_slice() >= from && key.as_slice() < to {

@@ -132,10 +132,11 @@ impl<F, K: Key, V: Data, A: Data> WindowedFold<F, K, V, A> {
         // Windows start at multiples of their size: nothing more closes until that one does.
         let next_start = self.windows.start_of(bound.saturating_sub(1)).saturating_add(self.windows.size_ms);
         self.first_open.set(Some(next_start));
+        let closes = |windowed: &Windowed<K>| windowed.start < bound;
         if self.windows.emit == EmitStrategy::OnWindowUpdate {
-            return self.rows.expire_range(&from, &start_bound(bound));
+            return self.rows.expire_range(&from, &start_bound(bound), closes);
         }
-        let closed = self.rows.take_range(&from, &start_bound(bound))?;
+        let closed = self.rows.take_range(&from, &start_bound(bound), closes)?;
         let headers = Headers::new();
         let (partition, offset) = (self.context.partition.replace(-1), self.context.offset.replace(-1));
         for row in closed {
