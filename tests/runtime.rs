@@ -3,6 +3,7 @@
 
 mod runtime {
     mod common;
+    mod idleness;
     mod order;
     mod replay;
     mod restart;
