@@ -13,7 +13,6 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.common.Metric;
 import org.apache.kafka.common.MetricName;
 import org.apache.kafka.common.serialization.Serdes;
-import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
@@ -25,7 +24,8 @@ import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Suppressed;
 import org.apache.kafka.streams.kstream.Suppressed.BufferConfig;
 import org.apache.kafka.streams.kstream.TimeWindows;
-import org.apache.kafka.streams.state.WindowStore;
+import org.apache.kafka.streams.state.Stores;
+import org.apache.kafka.streams.state.WindowBytesStoreSupplier;
 
 /**
  * The Kafka Streams side of {@code ./dev replay-parity}: flights, re-keyed to origin and carrier, counted by day.
@@ -35,6 +35,8 @@ import org.apache.kafka.streams.state.WindowStore;
  */
 public final class ReplayTwin {
     private static final Duration LOOK = Duration.ofMillis(100);
+    private static final Duration WINDOW = Duration.ofDays(1);
+    private static final Duration GRACE = Duration.ofHours(24);
     private static final AtomicLong PROCESSED = new AtomicLong();
     private static final ThreadLocal<ObjectReader> JSON = ThreadLocal.withInitial(() -> new ObjectMapper().reader());
 
@@ -88,8 +90,8 @@ public final class ReplayTwin {
                 return KeyValue.pair(key, json.get("tailnum").textValue());
             })
             .groupByKey(Grouped.with("by-origin-and-carrier", Serdes.String(), Serdes.String()))
-            .windowedBy(TimeWindows.ofSizeAndGrace(Duration.ofDays(1), Duration.ofHours(24)))
-            .count(Materialized.<String, Long, WindowStore<Bytes, byte[]>>as("daily-flights")
+            .windowedBy(TimeWindows.ofSizeAndGrace(WINDOW, GRACE))
+            .count(Materialized.<String, Long>as(windowStore())
                 .withKeySerde(Serdes.String())
                 .withValueSerde(Serdes.Long()))
             .suppress(Suppressed.untilWindowCloses(BufferConfig.unbounded()))
@@ -98,6 +100,11 @@ public final class ReplayTwin {
                 window.key(), "{\"start\":" + window.window().start() + ",\"flights\":" + flights + "}"))
             .to(output);
         return builder.build();
+    }
+
+    /** In memory: with RocksDB the year's windows would be opened and dropped as hundreds of databases, day by day. */
+    private static WindowBytesStoreSupplier windowStore() {
+        return Stores.inMemoryWindowStore("daily-flights", WINDOW.plus(GRACE), WINDOW, false);
     }
 
     private static JsonNode parse(String flight) {

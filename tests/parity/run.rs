@@ -20,7 +20,7 @@ use crate::{
 
 /// How long a run may take to work off what it was fed.
 const PATIENCE: Duration = Duration::from_secs(600);
-const LOOK: Duration = Duration::from_millis(1000);
+const LOOK: Duration = Duration::from_millis(100);
 /// What a live run is fed to see that it works, before the feeding at a rate begins.
 const TASTE: usize = 1_000;
 
@@ -142,7 +142,6 @@ impl<'a> Bench<'a> {
         loop {
             twins.iter_mut().try_for_each(Twin::check)?;
             let lags = self.lags(row, names);
-            eprintln!("DEBUG {lags:?} {:?}", twins.iter().map(Twin::processed).collect::<Vec<_>>());
             match lags {
                 // The input is fed without transactions. In the repartition topic every transaction ends with a marker,
                 // behind which a program need not commit.

@@ -63,7 +63,7 @@ impl<'a> Table<'a> {
                 }
                 let drops = range(runs.iter().map(|run| dropped(run)));
                 let wrong = range(runs.iter().map(|run| run.verdict.wrong_windows as u64));
-                let _ = write!(text, " {drops} | {wrong} | {} |", if same(&runs) { "yes" } else { "no" });
+                let _ = write!(text, " {drops} | {wrong} | {} |", same_answer(&runs));
             }
             text.push('\n');
         }
@@ -92,6 +92,14 @@ impl<'a> Table<'a> {
 /// Flights that did not reach the answer, by whichever account is the greater.
 fn dropped(run: &RunResult) -> u64 {
     run.verdict.missing_flights.unsigned_abs().max(run.counted_as_dropped)
+}
+
+fn same_answer(runs: &[&RunResult]) -> &'static str {
+    match runs {
+        [_] => "-",
+        runs if same(runs) => "yes",
+        _ => "no",
+    }
 }
 
 fn same(runs: &[&RunResult]) -> bool {
