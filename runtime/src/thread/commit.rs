@@ -24,9 +24,16 @@ impl StreamThread {
 
     /// Commits; a failure that a new producer can heal is healed, as often in a row as the settings allow.
     pub(super) fn commit_or_recover(&mut self) -> Result<()> {
+        self.commit_then(&[])
+    }
+
+    /// As [`StreamThread::commit_or_recover`], before `leaving` are given up: if the commit fails their tasks do not
+    /// start again.
+    pub(super) fn commit_then(&mut self, leaving: &[TopicPartition]) -> Result<()> {
         match self.commit() {
             Ok(()) => {
                 self.recoveries = 0;
+                self.lost(leaving);
                 Ok(())
             }
             Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Fenced) => {
@@ -35,7 +42,9 @@ impl StreamThread {
                 }
                 self.recoveries += 1;
                 tracing::warn!(%error, attempt = self.recoveries, "the commit failed; starting again from the last one");
-                self.recover(&error)
+                self.abandon(&error)?;
+                self.lost(leaving);
+                self.start_again()
             }
             Err(error) => {
                 self.abort_writers();
@@ -173,8 +182,8 @@ impl StreamThread {
         }
     }
 
-    /// Starts again from the last commit: new producer, tasks built anew from what is committed.
-    fn recover(&mut self, error: &Error) -> Result<()> {
+    /// Forgets all work since the last commit; a new producer fences what may be left of the old one.
+    fn abandon(&mut self, error: &Error) -> Result<()> {
         // With an unknown outcome the files may be described in a committed transaction: they are not ours to delete.
         if error.code() == "HW0311" {
             self.writers = headwater_dsl::ThreadWriters::default();
@@ -184,6 +193,11 @@ impl StreamThread {
         self.outbox.take();
         self.tasks.clear();
         self.producer = open_producer(&self.shared, self.number)?;
+        Ok(())
+    }
+
+    /// Builds the tasks anew from what is committed.
+    fn start_again(&mut self) -> Result<()> {
         self.start_tasks()?;
         let positions: Vec<_> = self
             .tasks
