@@ -69,6 +69,7 @@ impl StreamThread {
             store,
             queues,
             partitions,
+            failed: self.failed.clone(),
             changes: StoreChanges::new(),
             taken: 0,
             ended: false,

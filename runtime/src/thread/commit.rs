@@ -3,9 +3,9 @@
 //! The order is ARCHITECTURE's, section 5: nothing uncommitted ever reaches a store, so a crash at any point costs at
 //! most the work since the last commit, which is read again.
 
-use std::time::Instant;
+use std::{rc::Rc, time::Instant};
 
-use headwater_core::{Error, ErrorKind, Headers, LineageRange, Result, TopicPartition};
+use headwater_core::{Error, ErrorKind, Headers, LineageRange, Result, TaskId, TopicPartition};
 use headwater_log::{CommitReceipt, OffsetCommit};
 
 use super::{StreamThread, gave_up, open_producer};
@@ -167,6 +167,12 @@ impl StreamThread {
             for queue in &mut task.queues {
                 queue.committed = queue.next;
             }
+            let queues = &task.queues;
+            let waits = |partition: &TopicPartition, offset: i64| {
+                queues.iter().all(|queue| queue.partition != *partition || queue.next <= offset)
+            };
+            task.failed.retain(|(partition, offset), _| waits(partition, *offset));
+            self.failed.retain(|(partition, offset), _| waits(partition, *offset));
             self.shared.note_counters(task.id, task.counters());
             if task.ended && !task.complete {
                 task.complete = true;
@@ -180,6 +186,20 @@ impl StreamThread {
         for (_, writer) in self.writers.open() {
             writer.abort();
         }
+    }
+
+    /// A step failed at a record: what was done since the last commit is done again, and the record is set aside then.
+    ///
+    /// # Errors
+    /// The failure itself, if the topology wants it to stop the program.
+    pub(super) fn do_again_without(&mut self, task: TaskId, error: Error) -> Result<()> {
+        let Some(record) = self.tasks.get_mut(&task).and_then(|task| task.sets_aside(&error)) else {
+            return Err(error);
+        };
+        tracing::warn!(%error, "a step failed; the record will be set aside");
+        self.abandon(&error)?;
+        self.failed.insert(record, Rc::new(error));
+        self.start_again()
     }
 
     /// Forgets all work since the last commit; a new producer fences what may be left of the old one.
