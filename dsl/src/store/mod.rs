@@ -5,6 +5,7 @@ mod buffer;
 mod emission;
 mod kv;
 mod layout;
+#[allow(dead_code, reason = "the steps that use all of it are being written")]
 mod timed;
 mod window;
 
@@ -15,5 +16,6 @@ pub use layout::{
     TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_window_key, encode_timed_key, encode_window_key,
     timed_key_prefix,
 };
+#[allow(unused_imports, reason = "the steps that use all of it are being written")]
 pub(crate) use timed::{ChangedRow, News, TakenRow, TimedRow, TimedStore};
 pub(crate) use window::WindowKeys;

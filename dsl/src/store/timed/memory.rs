@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::{BuildHasher, Hash},
-    ops::RangeInclusive,
+    ops::{Bound, RangeInclusive},
 };
 
 use foldhash::fast::FixedState;
@@ -79,7 +79,8 @@ impl<K: Hash + Eq, V> Memory<K, V> {
     /// The place of `key`, if its rows are in memory.
     pub(super) fn find(&mut self, key: &K) -> Option<usize> {
         let hash = self.hasher.hash_one(key);
-        let at = *self.index.find(hash, |at| self.keys.get(*at as usize).is_some_and(|rows| rows.key == *key))? as usize;
+        let at =
+            *self.index.find(hash, |at| self.keys.get(*at as usize).is_some_and(|rows| rows.key == *key))? as usize;
         if let Some(rows) = self.keys.get_mut(at) {
             rows.touched = true;
         }
@@ -123,6 +124,12 @@ impl<K: Hash + Eq, V> Memory<K, V> {
         rows.filter(|(_, row)| row.is_live()).map(|(place, row)| (*place, row))
     }
 
+    /// The place of the first living row of a key after `place`.
+    pub(super) fn next_live(&self, at: usize, place: Place) -> Option<Place> {
+        let rows = self.keys.get(at)?.rows.range((Bound::Excluded(place), Bound::Unbounded));
+        rows.into_iter().find(|(_, row)| row.is_live()).map(|(place, _)| *place)
+    }
+
     /// Changes the row at `place`; setting its value to `None` deletes it. `before` sees it while it is unchanged since
     /// the last commit.
     pub(super) fn change<R>(
@@ -154,10 +161,10 @@ impl<K: Hash + Eq, V> Memory<K, V> {
         let is_live = row.is_live();
         let gone = !is_live && !row.committed;
         match (was_live, is_live) {
-            (false, true) => drop(self.by_time.insert((place.0, place.1, at as u32))),
-            (true, false) => drop(self.by_time.remove(&(place.0, place.1, at as u32))),
-            _ => {}
-        }
+            (false, true) => self.by_time.insert((place.0, place.1, at as u32)),
+            (true, false) => self.by_time.remove(&(place.0, place.1, at as u32)),
+            _ => false,
+        };
         if gone {
             rows.rows.remove(&place);
             self.rows -= 1;
@@ -191,14 +198,17 @@ impl<K: Hash + Eq, V> Memory<K, V> {
         }
     }
 
-    /// The least time of a living row in memory.
-    pub(super) fn first_time(&self) -> Option<Timestamp> {
-        self.by_time.first().map(|(time, _, _)| *time)
+    /// The least time of a living row in memory that is not before `from`.
+    pub(super) fn first_time(&self, from: Timestamp) -> Option<Timestamp> {
+        self.by_time.range((from, i64::MIN, 0)..).next().map(|(time, _, _)| *time)
     }
 
-    /// Where the living rows up to `time` are, by time and number and then in the order of the keys' bytes.
-    pub(super) fn due(&self, time: Timestamp) -> Vec<(usize, Place)> {
-        let due = self.by_time.range(..=(time, i64::MAX, u32::MAX));
+    /// Where the living rows within `times` are, by time and number and then in the order of the keys' bytes.
+    pub(super) fn within(&self, times: RangeInclusive<Timestamp>) -> Vec<(usize, Place)> {
+        if times.is_empty() {
+            return Vec::new();
+        }
+        let due = self.by_time.range((*times.start(), i64::MIN, 0)..=(*times.end(), i64::MAX, u32::MAX));
         let mut due: Vec<_> = due.map(|(time, sub, at)| (*at as usize, (*time, *sub))).collect();
         let bytes = |at: usize| self.keys.get(at).map(|rows| &rows.bytes);
         due.sort_unstable_by(|(a, place_a), (b, place_b)| place_a.cmp(place_b).then_with(|| bytes(*a).cmp(&bytes(*b))));

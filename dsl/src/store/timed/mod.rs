@@ -190,19 +190,31 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
     /// Up to a time before this one there is no row; `None` if there are no rows at all. A record that moves time to no
     /// more than this closes nothing.
     pub(crate) fn first_time(&self) -> Option<Timestamp> {
-        let in_memory = self.memory.borrow().first_time();
-        let unread = Some(self.read_through.get()).filter(|time| *time < Timestamp::MAX).map(|time| time + 1);
+        self.first_time_from(Timestamp::MIN)
+    }
+
+    /// As [`TimedStore::first_time`], of the rows whose time is not before `from`.
+    pub(crate) fn first_time_from(&self, from: Timestamp) -> Option<Timestamp> {
+        let in_memory = self.memory.borrow().first_time(from);
+        let unread = Some(self.read_through.get()).filter(|time| *time < Timestamp::MAX).map(|time| from.max(time + 1));
         in_memory.into_iter().chain(unread).min()
+    }
+
+    /// All rows within `times`, in order of time, number and key bytes.
+    pub(crate) fn fetch_all(&self, times: RangeInclusive<Timestamp>) -> Result<Vec<TakenRow<K, V>>> {
+        let mut memory = self.memory.borrow_mut();
+        let due = self.due(&mut memory, times)?;
+        let rows = due.into_iter().filter_map(|(at, (time, sub))| {
+            let (key, row) = (memory.key(at)?.key.clone(), memory.live(at, (time, sub))?);
+            Some(TakenRow { key, row: TimedRow { time, sub, value: row.value.clone()?, timestamp: row.timestamp } })
+        });
+        Ok(rows.collect())
     }
 
     /// Removes and returns all rows up to `time`, that time included, in order of time, number and key bytes.
     pub(crate) fn take_until(&self, time: Timestamp) -> Result<Vec<TakenRow<K, V>>> {
-        if self.first_time().is_none_or(|first| first > time) {
-            return Ok(Vec::new());
-        }
         let mut memory = self.memory.borrow_mut();
-        self.read_until(&mut memory, time)?;
-        let due = memory.due(time);
+        let due = self.due(&mut memory, Timestamp::MIN..=time)?;
         let mut taken = Vec::with_capacity(due.len());
         for (at, place) in due {
             let Some(key) = memory.key(at).map(|rows| rows.key.clone()) else { continue };
@@ -218,12 +230,21 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
     /// downstream keeps their last value. From now on they are not found. Meant to be called once before a commit, as
     /// it looks into the committed store when time has moved beyond what was read ahead.
     pub(crate) fn expire_until(&self, time: Timestamp) -> Result<()> {
-        if self.first_time().is_none_or(|first| first > time) {
-            return Ok(());
-        }
+        self.expire_unless(time, |_, _, _| false)
+    }
+
+    /// As [`TimedStore::expire_until`], but rows stay for which `keep` is true. It is given the time and number of the
+    /// row and of the next living row of its key, if there is one; later rows are decided on before earlier ones.
+    pub(crate) fn expire_unless(
+        &self,
+        time: Timestamp,
+        mut keep: impl FnMut(Timestamp, i64, Option<(Timestamp, i64)>) -> bool,
+    ) -> Result<()> {
         let mut memory = self.memory.borrow_mut();
-        self.read_until(&mut memory, time)?;
-        for (at, place) in memory.due(time) {
+        for (at, place) in self.due(&mut memory, Timestamp::MIN..=time)?.into_iter().rev() {
+            if keep(place.0, place.1, memory.next_live(at, place)) {
+                continue;
+            }
             if self.news == News::None {
                 self.take_at(&mut memory, at, place);
             } else {
@@ -231,6 +252,15 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
             }
         }
         Ok(())
+    }
+
+    fn due(&self, memory: &mut Memory<K, V>, times: RangeInclusive<Timestamp>) -> Result<Vec<(usize, Place)>> {
+        let unread = self.read_through.get() < *times.end();
+        if !unread && memory.first_time(*times.start()).is_none_or(|first| first > *times.end()) {
+            return Ok(Vec::new());
+        }
+        self.read_until(memory, *times.end())?;
+        Ok(memory.within(times))
     }
 
     /// Every row changed since the last commit, in the order of their last change. Rows that expired unchanged are left

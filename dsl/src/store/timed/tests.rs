@@ -75,7 +75,9 @@ enum Step {
     Add { key: u8, time: i64, sub: i64 },
     Remove { key: u8, time: i64, sub: i64 },
     Fetch { key: u8, times: RangeInclusive<i64> },
+    FetchAll(RangeInclusive<i64>),
     TakeUntil(i64),
+    ExpireUnless(i64),
     ExpireUntil(i64),
     Commit,
     Reopen,
@@ -88,7 +90,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => place().prop_map(|(key, time, sub)| Step::Add { key, time, sub }),
         2 => place().prop_map(|(key, time, sub)| Step::Remove { key, time, sub }),
         3 => (0_u8..6, -5_i64..14, -5_i64..14).prop_map(|(key, a, b)| Step::Fetch { key, times: a..=b }),
+        2 => (-5_i64..14, -5_i64..14).prop_map(|(a, b)| Step::FetchAll(a..=b)),
         1 => (-5_i64..14).prop_map(Step::TakeUntil),
+        1 => (-5_i64..14).prop_map(Step::ExpireUnless),
         1 => (-5_i64..14).prop_map(Step::ExpireUntil),
         2 => Just(Step::Commit),
         1 => Just(Step::Reopen),
@@ -115,8 +119,8 @@ struct Run {
 }
 
 impl Run {
-    fn due(&self, time: i64) -> Vec<(String, i64, i64)> {
-        let mut due: Vec<_> = self.model.keys().filter(|place| place.1 <= time).cloned().collect();
+    fn due(&self, times: RangeInclusive<i64>) -> Vec<(String, i64, i64)> {
+        let mut due: Vec<_> = self.model.keys().filter(|place| times.contains(&place.1)).cloned().collect();
         due.sort_unstable_by(|a, b| (a.1, a.2, &a.0).cmp(&(b.1, b.2, &b.0)));
         due
     }
@@ -147,7 +151,7 @@ impl Run {
             }
             Step::TakeUntil(time) => {
                 let expected: Vec<_> = self
-                    .due(time)
+                    .due(i64::MIN..=time)
                     .into_iter()
                     .map(|place| {
                         let row = self.model.remove(&place).unwrap();
@@ -155,6 +159,25 @@ impl Run {
                     })
                     .collect();
                 assert_eq!(self.store.take_until(time).unwrap(), expected);
+            }
+            Step::FetchAll(times) => {
+                let expected = self.due(times.clone()).into_iter().map(|place| {
+                    let row = row_of((&place, &self.model[&place]));
+                    TakenRow { row, key: place.0 }
+                });
+                assert_eq!(self.store.fetch_all(times).unwrap(), expected.collect::<Vec<_>>());
+            }
+            Step::ExpireUnless(time) => {
+                // Whoever has a neighbour within 2 stays with it.
+                self.store.expire_unless(time, |at, _, next| next.is_some_and(|next| next.0 - at <= 2)).unwrap();
+                let due = self.due(i64::MIN..=time);
+                for place in due.into_iter().rev() {
+                    let next = (place.0.clone(), place.1, place.2 + 1)..;
+                    let next = self.model.range(next).next().filter(|(next, _)| next.0 == place.0);
+                    if next.is_none_or(|(next, _)| next.1 - place.1 > 2) {
+                        self.model.remove(&place);
+                    }
+                }
             }
             Step::ExpireUntil(time) => {
                 self.store.expire_until(time).unwrap();
@@ -166,8 +189,10 @@ impl Run {
                 self.store = open(&self.base, self.store.news, self.kept);
             }
         }
-        let first = self.model.keys().map(|place| place.1).min();
-        assert!(first.is_none_or(|first| self.store.first_time().is_some_and(|bound| bound <= first)));
+        for from in [i64::MIN, 4] {
+            let first = self.model.keys().map(|place| place.1).filter(|time| *time >= from).min();
+            assert!(first.is_none_or(|first| self.store.first_time_from(from).is_some_and(|bound| bound <= first)));
+        }
     }
 
     fn commit(&mut self) {
@@ -204,7 +229,7 @@ fn news(store: &Store) -> Vec<(String, i64, Option<i64>, Option<i64>)> {
 fn changes_come_in_the_order_of_the_last_one_with_the_value_at_the_last_commit() {
     let base = Rc::new(Base::default());
     let (store, none) = (open(&base, News::WithOld, 100), Headers::new());
-    let put = |k: &str, time, value| drop(store.put(&k.to_owned(), time, 0, meta(&none, 0), value).unwrap());
+    let put = |k: &str, time, value| assert!(store.put(&k.to_owned(), time, 0, meta(&none, 0), value).unwrap());
     put("a", 1, 10);
     put("b", 1, 20);
     commit(&store, &base);
