@@ -82,8 +82,8 @@ pub struct TaskContext {
     pub(crate) offset: Cell<Offset>,
     /// Whether the task has reached the end of its input in this (bounded) run.
     pub(crate) ended: Cell<bool>,
-    /// Whether the task has had nothing to read for long.
-    pub(crate) idle: Cell<bool>,
+    /// How often in a row the task has said that it has had nothing to read for long; 0 if it has something.
+    pub(crate) idle: Cell<u64>,
     pub(crate) run_id: u64,
     /// The current record's bytes, kept only if a step may dead-letter it later.
     raw: RefCell<Option<KeptRaw>>,
@@ -109,7 +109,7 @@ impl TaskContext {
             partition: Cell::new(-1),
             offset: Cell::new(-1),
             ended: Cell::new(false),
-            idle: Cell::new(false),
+            idle: Cell::new(0),
             run_id,
             raw: RefCell::new(None),
             queues: RefCell::default(),

@@ -74,7 +74,7 @@ impl StreamThread {
             taken: 0,
             ended: false,
             complete: false,
-            last_record: Instant::now(),
+            last_news: Instant::now(),
             idle: false,
         };
         self.shared.note_counters(id, task.counters());

@@ -38,7 +38,7 @@ impl StreamThread {
             };
             self.shared.progress.add(inputs);
             if all > 0 {
-                task.last_record = Instant::now();
+                task.last_news = Instant::now();
                 task.idle = false;
             }
         }
@@ -99,17 +99,17 @@ impl StreamThread {
         if resume.is_empty() { Ok(()) } else { self.consumer.resume(&resume) }
     }
 
-    /// In a live run, a task that has caught up and hears nothing for long tells its downstream not to wait for it. An
-    /// empty queue alone says little: the thread may have restored another task's state for all that time, or fetching
-    /// may be slow. Whoever is left out of the closing of windows loses what it still has for them, so the log is asked.
+    /// In a live run, a task that has caught up and hears nothing for long tells its downstream not to wait for it, and
+    /// tells it again after each such while. An empty queue alone says little: the thread may have restored another
+    /// task's state for all that time, or fetching may be slow. Whoever is left out of the closing of windows loses what
+    /// it still has for them, so the log is asked.
     fn notice_idleness(&mut self) {
         if self.shared.bounds.is_some() {
             return;
         }
         let patience = self.shared.settings.max_source_idle;
-        let is_quiet = |task: &StreamTask| {
-            !task.idle && task.last_record.elapsed() >= patience && task.queues.iter().all(RecordQueue::is_empty)
-        };
+        let is_quiet =
+            |task: &StreamTask| task.last_news.elapsed() >= patience && task.queues.iter().all(RecordQueue::is_empty);
         let quiet = self.tasks.values().filter(|task| is_quiet(task));
         let partitions: Vec<_> = quiet.flat_map(|task| task.partitions.iter().cloned()).collect();
         if partitions.is_empty() {
@@ -118,12 +118,11 @@ impl StreamThread {
         // A log that does not answer says nothing about idleness.
         let Ok(ends) = self.shared.log.end_offsets(&partitions, Isolation::ReadCommitted) else { return };
         for task in self.tasks.values_mut().filter(|task| is_quiet(task)) {
+            task.last_news = Instant::now();
             let read = |partition: &TopicPartition| self.consumer.position(partition) >= ends.get(partition).copied();
             if task.partitions.iter().all(read) {
                 task.idle = true;
                 task.processor.fall_idle();
-            } else {
-                task.last_record = Instant::now();
             }
         }
     }
