@@ -5,6 +5,7 @@ mod check;
 mod cut;
 mod describe;
 mod diff;
+mod kafka;
 mod lineage;
 mod mermaid;
 mod node;
