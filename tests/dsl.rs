@@ -7,13 +7,16 @@ mod dsl {
     mod compile_errors;
     mod driver;
     mod failures;
+    mod grouped_tables;
     mod nulls;
     mod plan;
     mod quality;
     mod routing;
+    mod suppress;
     mod tables;
     mod time_across_repartition;
     mod undecodable;
+    mod versioned_tables;
     mod views;
     mod window_results;
     mod windows;

@@ -3,12 +3,17 @@
 
 mod buffer;
 mod emission;
+mod held;
 mod kv;
 mod layout;
+mod versioned;
 mod window;
 
 pub(crate) use emission::Emission;
+pub(crate) use held::HeldStore;
 pub(crate) use kv::{KvStore, StoreSerdes};
 pub(crate) use layout::start_bound;
 pub use layout::{decode_row, decode_window_key, encode_window_key};
+pub(crate) use versioned::VersionedStore;
+pub use versioned::{decode_version, version_prefix};
 pub(crate) use window::WindowKeys;

@@ -6,6 +6,7 @@ mod joined;
 mod materialized;
 mod produced;
 mod repartitioned;
+mod suppressed;
 
 pub(crate) use consumed::Extractor;
 pub use consumed::{Consumed, OnUndecodable};
@@ -14,6 +15,8 @@ pub use joined::Joined;
 pub use materialized::Materialized;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;
+pub(crate) use suppressed::BufferBound;
+pub use suppressed::Suppressed;
 
 use headwater_core::serde::{Auto, Json, Postcard, Raw, Text};
 
