@@ -12,6 +12,7 @@ mod dsl {
     mod plan;
     mod quality;
     mod routing;
+    mod set_aside;
     mod suppress;
     mod tables;
     mod time_across_repartition;

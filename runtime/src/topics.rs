@@ -42,7 +42,7 @@ pub(crate) fn prepare(log: &dyn Log, plan: &Plan, settings: &Settings) -> Result
         let tasks = plan.task_count(number, &counts).unwrap_or(1);
         for store in part.stores.iter().filter_map(|store| plan.stores.get(store)) {
             let Some(changelog) = store.changelog_topic() else { continue };
-            // Closed windows are deleted row by row, so compaction alone keeps a window store's changelog small.
+            // What time closes is deleted row by row, so compaction alone keeps a changelog small.
             let mut settings = vec![("cleanup.policy", "compact")];
             settings.extend(store.options.changelog_settings.iter().map(|(k, v)| (k.as_str(), v.as_str())));
             make.push(spec(changelog, tasks, &settings));

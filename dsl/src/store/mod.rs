@@ -6,6 +6,8 @@ mod emission;
 mod held;
 mod kv;
 mod layout;
+#[allow(dead_code, reason = "the steps that use all of it are being written")]
+mod timed;
 mod versioned;
 mod window;
 
@@ -13,7 +15,12 @@ pub(crate) use emission::Emission;
 pub(crate) use held::HeldStore;
 pub(crate) use kv::{KvStore, StoreSerdes};
 pub(crate) use layout::start_bound;
-pub use layout::{decode_row, decode_window_key, encode_window_key};
+pub use layout::{
+    TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_window_key, encode_timed_key, encode_window_key,
+    timed_key_prefix,
+};
+#[allow(unused_imports, reason = "the steps that use all of it are being written")]
+pub(crate) use timed::{ChangedRow, News, TakenRow, TimedRow, TimedStore};
 pub(crate) use versioned::VersionedStore;
 pub use versioned::{decode_version, version_prefix};
 pub(crate) use window::WindowKeys;
