@@ -8,14 +8,17 @@ mod dsl {
     mod describe_as_kafka;
     mod driver;
     mod failures;
+    mod grouped_tables;
     mod nulls;
     mod plan;
     mod quality;
     mod routing;
     mod set_aside;
+    mod suppress;
     mod tables;
     mod time_across_repartition;
     mod undecodable;
+    mod versioned_tables;
     mod views;
     mod window_results;
     mod windows;
