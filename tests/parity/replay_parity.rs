@@ -54,6 +54,7 @@ fn main() -> ExitCode {
 
 /// Measures every row and prints the table; whether Headwater lost nothing and gave one answer.
 fn compare(plan: &Plan) -> Outcome<bool> {
+    let machine = table::machine();
     let java = twin::java_class_path()?;
     let flights = flights::read()?;
     let server = KafkaServer::start()?;
@@ -68,7 +69,7 @@ fn compare(plan: &Plan) -> Outcome<bool> {
             }
         }
     }
-    let table = table::Table::new(plan, &results);
+    let table = table::Table::new(plan, &results, machine);
     println!("{}", table.markdown());
     if plan.is_whole() {
         for path in table.write()? {

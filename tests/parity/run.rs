@@ -12,10 +12,10 @@ use crate::{
     Outcome,
     arguments::{Engine, Feeding, Row},
     broker::{Broker, Feeder},
-    flights::{Flights, closing},
+    flights::{Flights, Record, closing},
     headwater_twin::GROUPING,
     judge::{Verdict, judge},
-    twin::{Place, Twin},
+    twin::{Place, Twin, Work},
 };
 
 /// How long a run may take to work off what it was fed.
@@ -36,6 +36,14 @@ pub struct RunResult {
     pub verdict: Verdict,
     /// Input records that each process took.
     pub taken: Vec<u64>,
+    /// In a live run: flights that no process had taken yet when the last one was fed.
+    pub behind_when_fed: Option<u64>,
+}
+
+/// What the processes of a run have done.
+struct Worked {
+    work: Vec<Work>,
+    behind_when_fed: Option<u64>,
 }
 
 /// The broker and the data that all runs share.
@@ -75,15 +83,23 @@ impl<'a> Bench<'a> {
         };
         self.broker.create(&[&names.input, &names.output], row.partitions)?;
         let mut feeder = self.broker.feeder(&names.input, row.partitions)?;
-        let work = self.work(engine, row, &names, &mut feeder)?;
+        let Worked { work, behind_when_fed } = self.work(engine, row, &names, &mut feeder)?;
         let verdict = judge(&self.flights.truth, self.broker.results(&names.output, row.partitions)?);
         self.broker.delete(&names.app)?;
         let counted_as_dropped = work.iter().map(|work| work.dropped).sum();
         let taken = work.iter().map(|work| work.processed).collect();
-        Ok(RunResult { engine: engine.word(), row: row.name, fill, counted_as_dropped, verdict, taken })
+        Ok(RunResult {
+            engine: engine.word(),
+            row: row.name,
+            fill,
+            counted_as_dropped,
+            verdict,
+            taken,
+            behind_when_fed,
+        })
     }
 
-    fn work(&self, engine: Engine, row: &Row, names: &Names, feeder: &mut Feeder) -> Outcome<Vec<crate::twin::Work>> {
+    fn work(&self, engine: Engine, row: &Row, names: &Names, feeder: &mut Feeder) -> Outcome<Worked> {
         let records = &self.flights.records;
         if row.feeding != Feeding::Live {
             feeder.fill(records)?;
@@ -103,28 +119,27 @@ impl<'a> Bench<'a> {
         }
         if row.feeding == Feeding::Replay {
             let deadline = Instant::now() + PATIENCE;
-            return twins.into_iter().map(|twin| twin.finish(deadline)).collect();
+            let work = twins.into_iter().map(|twin| twin.finish(deadline)).collect::<Outcome<_>>()?;
+            return Ok(Worked { work, behind_when_fed: None });
         }
+        let mut behind_when_fed = None;
         if row.feeding == Feeding::Live {
             let rest = self.taste(row, names, feeder, &mut twins)?;
             feeder.fill_at(self.rate, rest)?;
+            let taken = twins.iter().map(Twin::processed).sum();
+            behind_when_fed = Some((records.len() as u64).saturating_sub(taken));
         }
         self.await_done(row, names, &mut twins)?;
         // Only now, on both sides: whoever takes the greatest timestamp for the time would drop the rest for these.
         let last = records.iter().map(|record| record.timestamp).max().unwrap_or_default();
         feeder.place(&closing(row.partitions, last)?)?;
         self.await_done(row, names, &mut twins)?;
-        twins.into_iter().map(Twin::stop).collect()
+        let work = twins.into_iter().map(Twin::stop).collect::<Outcome<_>>()?;
+        Ok(Worked { work, behind_when_fed })
     }
 
     /// Feeds a little at a time until every process has taken some of it. Returns what is still to be fed.
-    fn taste(
-        &self,
-        row: &Row,
-        names: &Names,
-        feeder: &mut Feeder,
-        twins: &mut [Twin],
-    ) -> Outcome<&[crate::flights::Record]> {
+    fn taste(&self, row: &Row, names: &Names, feeder: &mut Feeder, twins: &mut [Twin]) -> Outcome<&[Record]> {
         let mut rest = self.flights.records.as_slice();
         while twins.iter().any(|twin| twin.processed() == 0) {
             let (taste, left) = rest.split_at_checked(TASTE).ok_or("one of the processes took nothing")?;

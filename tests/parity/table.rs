@@ -17,10 +17,11 @@ use crate::{
 
 /// One run, for whoever watches.
 pub fn line(result: &RunResult) -> String {
-    let RunResult { engine, row, fill, counted_as_dropped, verdict, taken } = result;
+    let RunResult { engine, row, fill, counted_as_dropped, verdict, taken, behind_when_fed } = result;
+    let behind = behind_when_fed.map_or_else(String::new, |flights| format!(", {flights} behind when all was fed"));
     format!(
         "{row}, {engine}, fill {fill}: {} flights missing ({counted_as_dropped} counted as dropped), {} too many, {} \
-         windows wrong, answer {}, taken by process {taken:?}",
+         windows wrong, answer {}, taken by process {taken:?}{behind}",
         verdict.missing_flights, verdict.surplus_flights, verdict.wrong_windows, verdict.fingerprint
     )
 }
@@ -30,11 +31,19 @@ pub fn line(result: &RunResult) -> String {
 pub struct Table<'a> {
     plan: &'a Plan,
     results: &'a [RunResult],
+    machine: String,
+}
+
+/// What the machine had to do beside, as far as the system tells.
+pub fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!("{cores} cores with a load of {} before it began", load.split(' ').next().unwrap_or("?"))
 }
 
 impl<'a> Table<'a> {
-    pub fn new(plan: &'a Plan, results: &'a [RunResult]) -> Self {
-        Self { plan, results }
+    pub fn new(plan: &'a Plan, results: &'a [RunResult], machine: String) -> Self {
+        Self { plan, results, machine }
     }
 
     fn of(&self, engine: Engine, row: &Row) -> Vec<&'a RunResult> {
@@ -67,7 +76,20 @@ impl<'a> Table<'a> {
             }
             text.push('\n');
         }
-        text
+        text + &self.behind()
+    }
+
+    /// Live rows say something of live work only as far as a program keeps up.
+    fn behind(&self) -> String {
+        let of = |engine: Engine| {
+            let runs = self.results.iter().filter(move |run| run.engine == engine.word());
+            let behind: Vec<u64> = runs.filter_map(|run| run.behind_when_fed).collect();
+            (!behind.is_empty()).then(|| range(behind.into_iter()))
+        };
+        let said = |name: &str, engine| of(engine).map(|range| format!("{name} had {range} flights still to take"));
+        let both = [said("Kafka Streams", Engine::Java), said("Headwater", Engine::Headwater)];
+        let both: Vec<_> = both.into_iter().flatten().collect();
+        if both.is_empty() { String::new() } else { format!("\nWhen a live feed ended, {}.\n", both.join(" and ")) }
     }
 
     /// Writes `bench/results/replay-parity.md` and the raw figures beside it.
@@ -77,13 +99,14 @@ impl<'a> Table<'a> {
         let at = format_timestamp(SystemClock.now_ms());
         let Plan { fills, rate, .. } = self.plan;
         let text = format!(
-            "# Replays that give the same answer\n\nWritten by `./dev replay-parity` at {at}. {fills} fresh fills for \
-             every cell; where they differ, the least and the greatest. Live rows are fed {rate} flights a second. What \
-             is run and how it is judged: [`tests/parity/`](../../tests/parity/README.md).\n\n{}",
+            "# Replays that give the same answer\n\nWritten by `./dev replay-parity` at {at}, on {}. {fills} fresh \
+             fills\nfor every cell; where they differ, the least and the greatest. Live rows are fed {rate} flights a \
+             second.\nWhat is run and how it is judged: [`tests/parity/`](../../tests/parity/README.md).\n\n{}",
+            self.machine,
             self.markdown()
         );
         fs::write(&page, text)?;
-        let runs = json!({ "at": at, "fills": fills, "rate": rate, "runs": self.results });
+        let runs = json!({ "at": at, "machine": self.machine, "fills": fills, "rate": rate, "runs": self.results });
         fs::write(&raw, serde_json::to_string_pretty(&runs)? + "\n")?;
         Ok([page, raw])
     }
