@@ -46,7 +46,7 @@ pub mod prelude {
     };
     pub use headwater_dsl::{
         Consumed, GlobalTable, Grouped, Joined, KGroupedStream, KStream, KTable, Materialized, Produced, Repartitioned,
-        Rule, Rules, Severity, Split, StreamsBuilder, Topology, TopologyErrors, Tumbling, UserResult, Windowed,
+        Rule, Rules, Severity, Split, StreamsBuilder, TableJoined, Topology, TopologyErrors, Tumbling, UserResult, Windowed,
         WindowedStream, not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;

@@ -46,6 +46,6 @@ pub use task::{
     TopicWriter,
 };
 pub use topology::Topology;
-pub use vocab::{Consumed, Grouped, Joined, Materialized, OnUndecodable, Produced, Repartitioned};
+pub use vocab::{Consumed, Grouped, Joined, Materialized, OnUndecodable, Produced, Repartitioned, TableJoined};
 pub use window::{Tumbling, Windowed};
 pub use wire::{Change, Flow, Meta};

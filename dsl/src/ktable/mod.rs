@@ -2,6 +2,8 @@
 //! the rows were last changed.
 
 mod filter;
+mod foreign_key;
+mod join;
 mod map_values;
 mod materialize;
 mod to_stream;

@@ -316,6 +316,14 @@ impl Plan {
         })
     }
 
+    /// Whether what takes the records of repartition `id` has a use for those with a null key.
+    pub(crate) fn takes_null_keys(&self, id: NodeId) -> bool {
+        self.children(id).any(|child| match &child.kind {
+            NodeKind::Stateful { settings, .. } => settings.contains_key("null_keys"),
+            _ => false,
+        })
+    }
+
     /// The stores in which step `id` looks rows up: its own, or those that a view without store is made from.
     pub fn stores_behind(&self, id: NodeId) -> Vec<&str> {
         let Some(node) = self.node(id) else { return Vec::new() };
@@ -387,7 +395,9 @@ impl Plan {
 
     /// The number of the sub-topology that writes to the repartition node `id`.
     pub fn upstream_of(&self, id: NodeId) -> Option<usize> {
-        self.subtopologies.iter().position(|part| part.nodes.contains(&id) && !part.sources.contains(&id))
+        // It stands there with its writing half; where one part writes and reads it, it stands there twice.
+        let halves = |part: &Subtopology| part.nodes.iter().filter(|node| **node == id).count();
+        self.subtopologies.iter().position(|part| halves(part) > usize::from(part.sources.contains(&id)))
     }
 
     /// The plan as pretty JSON, stable across runs.

@@ -8,7 +8,10 @@ use std::{
 
 use headwater_core::{Error, ErrorKind, Headers, Payload, Result, Serde, Timestamp, partition_for_key};
 
-use super::envelope::{Content, Envelope};
+use super::{
+    Place,
+    envelope::{Content, Envelope},
+};
 use crate::{
     bounds::Data,
     plan::{NodeId, NodeKind},
@@ -35,6 +38,10 @@ pub(super) struct Sender<K, V> {
     keys: Arc<dyn Serde<K>>,
     values: Arc<dyn Serde<V>>,
     topic: Rc<dyn TopicWriter>,
+    /// Where a record goes, if not by its key.
+    place: Option<Place<V>>,
+    /// Whether what takes the records has a use for null keys.
+    takes_null_keys: bool,
     null_keys: Slot,
     context: Rc<TaskContext>,
     marks: Rc<Marks>,
@@ -57,6 +64,7 @@ impl<K: Data, V: Data> Sender<K, V> {
         id: NodeId,
         keys: Arc<dyn Serde<K>>,
         values: Arc<dyn Serde<V>>,
+        place: Option<Place<V>>,
     ) -> Result<Self> {
         let node = builder.node(id)?;
         let NodeKind::Repartition { topic: Some(name), .. } = &node.kind else {
@@ -87,6 +95,8 @@ impl<K: Data, V: Data> Sender<K, V> {
             node: node.name.clone(),
             keys,
             values,
+            place,
+            takes_null_keys: builder.plan.takes_null_keys(id),
             null_keys: context.memo.slot(&format!("null-key:{}", node.name), 0)?,
             topic,
             context,
@@ -102,10 +112,17 @@ impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
         let (key_bytes, bytes) = &mut *scratch;
         key_bytes.clear();
         let key = self.keys.encode(&key, key_bytes).map_err(|e| e.while_encoding("the key").at_node(&self.node))?;
-        if key == Payload::Null {
+        if key == Payload::Null && !self.takes_null_keys {
             self.null_keys.increment();
             return Ok(());
         }
+        let partitions = self.topic.partitions();
+        let partition = match (&self.place, key) {
+            (Some(place), _) => place(&value).rem_euclid(partitions.max(1)),
+            (None, Payload::Bytes) => partition_for_key(key_bytes, partitions),
+            // Anywhere, but always the same way.
+            (None, Payload::Null) => self.context.id.partition.rem_euclid(partitions.max(1)),
+        };
         let (time, is_progress) = self.marks.time_of(meta.timestamp);
         let upstream = u64::try_from(self.context.id.partition).unwrap_or_default();
         bytes.clear();
@@ -116,11 +133,11 @@ impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
             bytes.clear();
             Envelope { content: Content::Record(None), ..head }.encode_head(bytes);
         }
-        let partition = partition_for_key(key_bytes, self.topic.partitions());
         if is_progress {
             self.marks.note(partition, time);
         }
-        self.topic.send(partition, meta.timestamp, Some(key_bytes), Some(bytes), meta.headers)
+        let key = (key == Payload::Bytes).then_some(key_bytes.as_slice());
+        self.topic.send(partition, meta.timestamp, key, Some(bytes), meta.headers)
     }
 }
 

@@ -5,10 +5,12 @@ mod buffer;
 mod emission;
 mod kv;
 mod layout;
+mod ordered;
 mod window;
 
 pub(crate) use emission::Emission;
 pub(crate) use kv::{KvStore, StoreSerdes};
-pub(crate) use layout::start_bound;
+pub(crate) use layout::{encode_row_head, start_bound};
 pub use layout::{decode_row, decode_window_key, encode_window_key};
+pub(crate) use ordered::OrderedRows;
 pub(crate) use window::WindowKeys;

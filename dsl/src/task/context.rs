@@ -43,6 +43,12 @@ pub(crate) trait TimeStep {
     fn end_of_input(&self) -> Flow;
 }
 
+/// What holds steps of a task that in turn hold it.
+pub(crate) trait Tie {
+    /// Lets go of them.
+    fn untie(&self);
+}
+
 /// A copy of the current record's bytes.
 #[derive(Default)]
 struct KeptRaw {
@@ -91,6 +97,7 @@ pub struct TaskContext {
     /// By node, so from upstream to downstream.
     commit_steps: RefCell<Vec<(NodeId, Rc<dyn CommitStep>)>>,
     time_steps: RefCell<Vec<(NodeId, Rc<dyn TimeStep>)>>,
+    ties: RefCell<Vec<Rc<dyn Tie>>>,
 }
 
 impl std::fmt::Debug for TaskContext {
@@ -115,6 +122,7 @@ impl TaskContext {
             queues: RefCell::default(),
             commit_steps: RefCell::default(),
             time_steps: RefCell::default(),
+            ties: RefCell::default(),
         })
     }
 
@@ -156,10 +164,16 @@ impl TaskContext {
         insert(&self.time_steps, id, step);
     }
 
+    /// Remembers what is to let go when the task ends.
+    pub(crate) fn tie(&self, tie: Rc<dyn Tie>) {
+        self.ties.borrow_mut().push(tie);
+    }
+
     /// Lets go of all steps, which hold this context in turn: without it a task would keep its stores open for ever.
     pub(crate) fn release(&self) {
         self.commit_steps.borrow_mut().clear();
         self.time_steps.borrow_mut().clear();
+        self.ties.borrow_mut().drain(..).for_each(|tie| tie.untie());
     }
 
     /// The commit steps from upstream to downstream.

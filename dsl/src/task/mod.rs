@@ -13,7 +13,7 @@ pub(crate) use clock::{
     Emitter, Lineage, OperatorTime, Queue, closed_end, emitters_of, lineage, minimum, queues_of, upstream_queue,
 };
 pub use context::TaskContext;
-pub(crate) use context::{CommitStep, TimeStep};
+pub(crate) use context::{CommitStep, Tie, TimeStep};
 pub use env::{GlobalReader, StoreChangeVisitor, TaskEnv, TopicWriter};
 pub use memo::Memo;
 pub(crate) use memo::Slot;

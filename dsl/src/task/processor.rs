@@ -81,6 +81,7 @@ impl ProcessorTask {
             let upstream_tasks = if internal { env.upstream_tasks(&topic) } else { 0 };
             sources.push(SourceHandle { topic, internal, node: node.name.clone(), source, upstream_tasks });
         }
+        builder.finish()?;
         let commit_steps = CommitSteps(context.commit_steps());
         Ok(Self { context, sources, commit_steps, names: node_names(plan) })
     }

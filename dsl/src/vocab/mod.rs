@@ -6,6 +6,7 @@ mod joined;
 mod materialized;
 mod produced;
 mod repartitioned;
+mod table_joined;
 
 pub(crate) use consumed::Extractor;
 pub use consumed::{Consumed, OnUndecodable};
@@ -14,6 +15,7 @@ pub use joined::Joined;
 pub use materialized::Materialized;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;
+pub use table_joined::TableJoined;
 
 use headwater_core::serde::{Auto, Json, Postcard, Raw, Text};
 
