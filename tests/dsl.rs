@@ -3,10 +3,12 @@
 
 mod dsl {
     mod build_errors;
+    mod by_chance;
     mod commits;
     mod compile_errors;
     mod driver;
     mod failures;
+    mod foreign_key_joins;
     mod nulls;
     mod plan;
     mod quality;

@@ -40,7 +40,10 @@ pub use plan::{
 };
 pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
 pub use sinking::{AnySink, AnyWriter, ThreadWriters};
-pub use store::{decode_row, decode_window_key, encode_window_key};
+pub use store::{
+    TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_window_key, encode_timed_key, encode_window_key,
+    timed_key_prefix,
+};
 pub use task::{
     GlobalReader, Memo, PanicGuard, ProcessorTask, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv, TaskSource,
     TopicWriter,

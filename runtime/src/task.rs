@@ -20,6 +20,8 @@ pub(crate) struct StreamTask {
     pub(crate) changes: StoreChanges,
     /// Input records taken since the last commit.
     pub(crate) taken: u64,
+    /// Whether one of its inputs has ended since the last commit.
+    pub(crate) news: bool,
     /// Whether `end_of_input` has run, and whether that was committed.
     pub(crate) ended: bool,
     pub(crate) complete: bool,

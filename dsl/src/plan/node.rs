@@ -272,6 +272,11 @@ pub enum StoreKind {
     KeyValue,
     /// One row per window start and key, ordered by time.
     Window,
+    /// One row per key and session, by key and end, with an index by end: a timed store whose time is the session's end
+    /// and whose number is its start.
+    Session,
+    /// One row per key, time and number, by key, with an index by time.
+    Timed,
 }
 
 /// A global table's store.

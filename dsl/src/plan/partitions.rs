@@ -8,7 +8,8 @@ use super::{Node, NodeId, NodeKind, Plan};
 
 impl Plan {
     /// The partition count of every topic the plan reads: the inputs' as `of_input` says, and each repartition
-    /// topic's: the user's choice, else as many as the widest topic of the sub-topology that writes it.
+    /// topic's: the user's choice; else that of an input, or of a topic with a chosen count, whose records meet its own in
+    /// one step; else as many as the widest topic of the sub-topologies that write it and those it meets.
     ///
     /// # Errors
     /// `HW0110` for an input that does not exist, `HW0111` where records of equal keys would be spread over topics
@@ -22,17 +23,83 @@ impl Plan {
             })?;
             counts.insert(topic.to_owned(), count);
         }
-        // Nodes come in topological order, so a repartition's upstream is known by the time it is reached.
         for node in &self.nodes {
-            let NodeKind::Repartition { topic: Some(topic), partitions, .. } = &node.kind else { continue };
-            let widest = self.upstream_of(node.id).and_then(|part| self.task_count(part, &counts));
-            let count = partitions.or(widest).ok_or_else(|| {
-                Error::new(ErrorKind::Internal, "HW0100", format!("repartition topic {topic} has no upstream"))
-            })?;
-            counts.insert(topic.clone(), count);
+            if let NodeKind::Repartition { topic: Some(topic), partitions: Some(count), .. } = &node.kind {
+                counts.insert(topic.clone(), *count);
+            }
         }
+        let groups = self.copartitioned();
+        for group in &groups {
+            if let Some(count) = self.known(group, &counts).first().copied() {
+                self.widen(group, count, &mut counts);
+            }
+        }
+        self.derive_counts(groups, &mut counts)?;
         self.check_copartitioning(&counts)?;
         Ok(counts)
+    }
+
+    /// Gives the groups of repartition topics that nothing else determines the width of what is upstream of them.
+    fn derive_counts(&self, groups: Vec<Vec<NodeId>>, counts: &mut BTreeMap<String, i32>) -> Result<()> {
+        let mut open: Vec<_> = groups.into_iter().filter(|group| self.known(group, counts).is_empty()).collect();
+        // A topic within a step that answers itself is upstream of its own upstream: then what is known decides.
+        let mut settle = false;
+        while !open.is_empty() {
+            let before = open.len();
+            for group in std::mem::take(&mut open) {
+                let parts: Vec<usize> = group.iter().filter_map(|id| self.upstream_of(*id)).collect();
+                let is_known = |part: &usize| self.topics_of(*part).all(|topic| counts.contains_key(topic));
+                let widest = parts.iter().filter_map(|part| self.task_count(*part, counts)).max();
+                match widest {
+                    Some(widest) if settle || parts.iter().all(is_known) => self.widen(&group, widest, counts),
+                    _ => open.push(group),
+                }
+            }
+            if open.len() == before && settle {
+                let names: Vec<_> = open.iter().flatten().filter_map(|id| self.topic_read_by(*id)).collect();
+                let message = format!("these repartition topics have no upstream: {}", names.join(", "));
+                return Err(Error::new(ErrorKind::Internal, "HW0100", message));
+            }
+            settle = open.len() == before;
+        }
+        Ok(())
+    }
+
+    /// The topics that sub-topology `part` reads.
+    fn topics_of(&self, part: usize) -> impl Iterator<Item = &str> {
+        let sources = self.subtopologies.get(part).into_iter().flat_map(|part| &part.sources);
+        sources.filter_map(|id| self.topic_read_by(*id))
+    }
+
+    /// The counts that are known among the topics of `group`.
+    fn known(&self, group: &[NodeId], counts: &BTreeMap<String, i32>) -> Vec<i32> {
+        let topics = group.iter().filter_map(|id| self.topic_read_by(*id));
+        topics.filter_map(|topic| counts.get(topic).copied()).collect()
+    }
+
+    /// Gives the topics of `group` this count, where they have none.
+    fn widen(&self, group: &[NodeId], count: i32, counts: &mut BTreeMap<String, i32>) {
+        for topic in group.iter().filter_map(|id| self.topic_read_by(*id)) {
+            counts.entry(topic.to_owned()).or_insert(count);
+        }
+    }
+
+    /// Sources and repartition topics in groups whose records meet by their keys, in plan order; each is in one.
+    fn copartitioned(&self) -> Vec<Vec<NodeId>> {
+        let read = self.nodes.iter().filter(|node| self.topic_read_by(node.id).is_some());
+        let mut groups: Vec<Vec<NodeId>> = read.map(|node| vec![node.id]).collect();
+        for node in self.nodes.iter().filter(|node| node.kind.needs_keys_together()) {
+            let met = self.sources_met_in(node);
+            let (joined, others): (Vec<_>, Vec<_>) =
+                groups.into_iter().partition(|group| group.iter().any(|id| met.contains(id)));
+            groups = others;
+            let mut joined: Vec<NodeId> = joined.into_iter().flatten().collect();
+            joined.sort_unstable();
+            groups.push(joined);
+        }
+        groups.retain(|group| !group.is_empty());
+        groups.sort_unstable();
+        groups
     }
 
     /// How many tasks sub-topology `part` has: the greatest partition count of its sources.

@@ -50,6 +50,7 @@ pub(super) struct Sender<K, V> {
 
 /// What each partition has been told of this task's time.
 struct Marks {
+    id: NodeId,
     topic: Rc<dyn TopicWriter>,
     context: Rc<TaskContext>,
     time: SenderTime,
@@ -83,6 +84,7 @@ impl<K: Data, V: Data> Sender<K, V> {
         };
         let told = vec![Timestamp::MIN; usize::try_from(topic.partitions()).unwrap_or_default()];
         let marks = Rc::new(Marks {
+            id,
             topic: topic.clone(),
             context: context.clone(),
             time,
@@ -201,7 +203,7 @@ impl CommitStep for Marks {
     fn before_commit(&self) -> Flow {
         let progress = self.progress();
         let partitions = self.topic.partitions();
-        if self.context.ended.get() {
+        if self.context.has_ended(self.id) {
             if !self.told_end.replace(true) {
                 for partition in 0..partitions {
                     let time = progress.unwrap_or(Timestamp::MIN);

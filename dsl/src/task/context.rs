@@ -2,7 +2,8 @@
 //! in the passing of time, and the memo.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
     sync::Arc,
 };
@@ -98,6 +99,10 @@ pub struct TaskContext {
     commit_steps: RefCell<Vec<(NodeId, Rc<dyn CommitStep>)>>,
     time_steps: RefCell<Vec<(NodeId, Rc<dyn TimeStep>)>>,
     ties: RefCell<Vec<Rc<dyn Tie>>>,
+    /// The sources that have ended in this (bounded) run.
+    ended_sources: RefCell<BTreeSet<NodeId>>,
+    /// The sources whose records reach each step that takes part in commits or in the passing of time.
+    sources_above: OnceCell<BTreeMap<NodeId, Vec<NodeId>>>,
 }
 
 impl std::fmt::Debug for TaskContext {
@@ -123,6 +128,8 @@ impl TaskContext {
             commit_steps: RefCell::default(),
             time_steps: RefCell::default(),
             ties: RefCell::default(),
+            ended_sources: RefCell::default(),
+            sources_above: OnceCell::new(),
         })
     }
 
@@ -192,16 +199,45 @@ impl TaskContext {
         Ok(())
     }
 
-    /// Tells every step, from upstream to downstream, that the input has ended.
+    /// Notes which sources are above each step; once, when all steps are there.
+    pub(crate) fn note_sources(&self, sources_of: impl Fn(NodeId) -> Vec<NodeId>) {
+        let ids = |steps: &[NodeId]| steps.iter().map(|id| (*id, sources_of(*id))).collect::<BTreeMap<_, _>>();
+        let mut above = ids(&self.commit_steps.borrow().iter().map(|(id, _)| *id).collect::<Vec<_>>());
+        above.extend(ids(&self.time_steps.borrow().iter().map(|(id, _)| *id).collect::<Vec<_>>()));
+        let _ = self.sources_above.set(above);
+    }
+
+    /// Whether no record can reach step `id` any more in this run.
+    pub(crate) fn has_ended(&self, id: NodeId) -> bool {
+        let ended = self.ended_sources.borrow();
+        let above = self.sources_above.get().and_then(|above| above.get(&id));
+        self.ended.get() || above.is_some_and(|above| !above.is_empty() && above.iter().all(|id| ended.contains(id)))
+    }
+
+    /// Source `source` has ended for this run: the steps that no record can reach any more are told, from upstream to
+    /// downstream. The others go on: a task may read what another one makes of its own records, and must end for that
+    /// one before it can end itself. Returns false if it was known.
+    pub(crate) fn end_source(&self, source: NodeId) -> Result<bool> {
+        let going: Vec<_> = self.time_steps.borrow().iter().filter(|(id, _)| !self.has_ended(*id)).cloned().collect();
+        if !self.ended_sources.borrow_mut().insert(source) {
+            return Ok(false);
+        }
+        self.partition.set(-1);
+        self.offset.set(-1);
+        for (_, step) in going.iter().filter(|(id, _)| self.has_ended(*id)) {
+            step.end_of_input()?;
+        }
+        self.time_moved()?;
+        Ok(true)
+    }
+
+    /// Every source has ended: the steps that have not been told yet are.
     pub(crate) fn end_of_input(&self) -> Flow {
         self.partition.set(-1);
         self.offset.set(-1);
+        let going: Vec<_> = self.time_steps.borrow().iter().filter(|(id, _)| !self.has_ended(*id)).cloned().collect();
         self.ended.set(true);
-        let steps: Vec<_> = self.time_steps.borrow().iter().map(|(_, step)| step.clone()).collect();
-        for step in steps {
-            step.end_of_input()?;
-        }
-        Ok(())
+        going.iter().try_for_each(|(_, step)| step.end_of_input())
     }
 
     /// The queue called `name`, created on first use.

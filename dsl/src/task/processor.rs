@@ -9,7 +9,7 @@ use headwater_core::{Error, ErrorKind, RecordRef, Result, TaskId, Timestamp};
 
 use super::{Blame, CommitStep, Memo, TaskContext, TaskEnv, clock, env::StoreChangeVisitor};
 use crate::{
-    plan::{NodeKind, Plan},
+    plan::{NodeId, NodeKind, Plan},
     topology::Topology,
     wire::TaskBuilder,
 };
@@ -34,6 +34,7 @@ pub struct SourceHandle {
     /// Whether it is an internal repartition topic.
     pub internal: bool,
     pub(crate) node: String,
+    id: NodeId,
     pub(crate) source: Rc<dyn TaskSource>,
     /// For an internal topic: how many upstream tasks write to it.
     upstream_tasks: usize,
@@ -77,11 +78,13 @@ impl ProcessorTask {
             let source = builder.source_of(node)?;
             let topic = plan.topic_read_by(node).unwrap_or_default().to_owned();
             let node = builder.node(node)?;
+            let id = node.id;
             let internal = matches!(node.kind, NodeKind::Repartition { .. });
             let upstream_tasks = if internal { env.upstream_tasks(&topic) } else { 0 };
-            sources.push(SourceHandle { topic, internal, node: node.name.clone(), source, upstream_tasks });
+            sources.push(SourceHandle { topic, internal, node: node.name.clone(), id, source, upstream_tasks });
         }
         builder.finish()?;
+        context.note_sources(|id| plan.sources_of(id));
         let commit_steps = CommitSteps(context.commit_steps());
         Ok(Self { context, sources, commit_steps, names: node_names(plan) })
     }
@@ -128,6 +131,19 @@ impl ProcessorTask {
             }
         }
         Ok(true)
+    }
+
+    /// The records of source `source` have all been taken in this bounded run: what depends on it alone ends, and says
+    /// so downstream with the next commit. Returns false if that was known.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn end_source(&mut self, source: usize) -> Result<bool> {
+        let Some(handle) = self.sources.get(source) else { return Ok(false) };
+        if !handle.internal {
+            self.context.queue(&handle.topic)?.end(self.context.run_id);
+        }
+        self.context.end_source(handle.id)
     }
 
     /// The input has ended for this run: every window closes. Call once.

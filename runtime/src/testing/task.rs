@@ -173,23 +173,31 @@ impl DrivenTask {
             .collect()
     }
 
-    /// Whether the end of this task's input has come and it has not been told yet.
-    pub(super) fn may_end(&self, topics: &MemoryTopics) -> Result<bool> {
-        if self.processor.has_ended() || self.has_input(topics) {
+    /// Tells the operators which of their inputs have ended, and if all have, that no record will come any more in this
+    /// run. False if there is nothing to tell.
+    pub(super) fn end_what_has_ended(&mut self, topics: &MemoryTopics) -> Result<bool> {
+        if self.processor.has_ended() {
             return Ok(false);
         }
+        let guard = self.processor.panic_guard();
+        let (mut moved, mut all) = (false, true);
         for source in 0..self.processor.sources().len() {
-            if !self.processor.upstreams_ended(source)? {
-                return Ok(false);
+            let waits = |input: &Input| input.source == source && topics.record(&input.partition, input.next).is_some();
+            if self.inputs.iter().any(waits) || !self.processor.upstreams_ended(source)? {
+                all = false;
+            } else {
+                moved |= guard.run(|| self.processor.end_source(source))?;
             }
         }
-        Ok(true)
+        if all {
+            guard.run(|| self.processor.end_of_input())?;
+        }
+        Ok(moved || all)
     }
 
-    /// Tells the operators that no record will come any more in this run.
-    pub(super) fn end(&mut self) -> Result<()> {
-        let guard = self.processor.panic_guard();
-        guard.run(|| self.processor.end_of_input())
+    /// Whether its whole input has ended in this run.
+    pub(super) fn has_ended(&self) -> bool {
+        self.processor.has_ended()
     }
 
     /// Lets the task declare itself idle if it has had no record for `idle_ms`; true if it just did.

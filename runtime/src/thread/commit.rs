@@ -18,7 +18,7 @@ impl StreamThread {
     pub(super) fn commit_is_due(&self) -> bool {
         let full = self.outbox.bytes() >= self.shared.settings.max_transaction_bytes;
         let dirty = || self.tasks.values().any(|task| task.processor.dirty_rows() >= MAX_DIRTY_ROWS);
-        let ended = || self.tasks.values().any(|task| task.ended && !task.complete);
+        let ended = || self.tasks.values().any(|task| task.news || (task.ended && !task.complete));
         full || self.last_commit.elapsed() >= self.shared.settings.commit_interval || ended() || dirty()
     }
 
@@ -52,7 +52,7 @@ impl StreamThread {
         }
         self.gather_changes()?;
         let lineage: Vec<LineageRange> = self.tasks.values().flat_map(StreamTask::lineage).collect();
-        let ends = self.tasks.values().any(|task| task.ended && !task.complete);
+        let ends = self.tasks.values().any(|task| task.news || (task.ended && !task.complete));
         if lineage.is_empty() && self.outbox.bytes() == 0 && !ends {
             return Ok(());
         }
@@ -98,7 +98,7 @@ impl StreamThread {
         let mut offsets = Vec::new();
         for task in self.tasks.values() {
             let moved = task.queues.iter().any(|queue| queue.next > queue.committed);
-            let news = moved || task.idle || (task.ended && !task.complete);
+            let news = moved || task.idle || task.news || (task.ended && !task.complete);
             if !news {
                 continue;
             }
@@ -155,6 +155,7 @@ impl StreamThread {
             }
             task.processor.committed();
             task.taken = 0;
+            task.news = false;
             for queue in &mut task.queues {
                 queue.committed = queue.next;
             }
