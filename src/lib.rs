@@ -45,9 +45,9 @@ pub mod prelude {
         serde::{Auto, Json, Postcard, Raw, Text},
     };
     pub use headwater_dsl::{
-        Consumed, GlobalTable, Grouped, Joined, KGroupedStream, KStream, KTable, Materialized, Produced, Repartitioned,
-        Rule, Rules, Severity, Split, StreamsBuilder, TableJoined, Topology, TopologyErrors, Tumbling, UserResult, Windowed,
-        WindowedStream, not_null, one_of, range,
+        Consumed, GlobalTable, Grouped, JoinWindows, Joined, KGroupedStream, KStream, KTable, Materialized, Produced,
+        Repartitioned, Rule, Rules, Severity, Split, StreamJoined, StreamsBuilder, TableJoined, Topology,
+        TopologyErrors, Tumbling, UserResult, Windowed, WindowedStream, not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;
     pub use headwater_sinks::{ColumnType, Columns, IcebergSink, ParquetSink, day};

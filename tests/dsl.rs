@@ -13,6 +13,7 @@ mod dsl {
     mod plan;
     mod quality;
     mod routing;
+    mod stream_joins;
     mod table_joins;
     mod tables;
     mod time_across_repartition;

@@ -49,6 +49,9 @@ pub use task::{
     TopicWriter,
 };
 pub use topology::Topology;
-pub use vocab::{Consumed, Grouped, Joined, Materialized, OnUndecodable, Produced, Repartitioned, TableJoined};
+pub use vocab::{
+    Consumed, Grouped, JoinWindows, Joined, Materialized, OnUndecodable, Produced, Repartitioned, StreamJoined,
+    TableJoined,
+};
 pub use window::{Tumbling, Windowed};
 pub use wire::{Change, Flow, Meta};

@@ -52,13 +52,3 @@ pub(crate) fn run(driver: &mut Driver, seed: u64, crashes: bool) {
         }
     }
 }
-
-/// What a topic holds, by partition, as text.
-pub(crate) fn written(driver: &mut Driver, topic: &str, partitions: usize) -> Vec<Vec<String>> {
-    let mut written = vec![Vec::new(); partitions];
-    for record in driver.output::<String, Option<String>>(topic, Text).read(driver).unwrap() {
-        let value = record.value.unwrap_or_else(|| "null".to_owned());
-        written[record.partition as usize].push(format!("{}={value}@{}", record.key, record.timestamp));
-    }
-    written
-}

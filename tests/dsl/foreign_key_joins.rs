@@ -16,8 +16,8 @@ fn build(app: &StreamsBuilder, left: bool, cached: bool) -> KTable<String, Strin
         let store = Materialized::with(name, Text, Text);
         if cached { store } else { store.uncached() }
     };
-    let orders = app.table::<String, String>("orders", Text, store("orders"));
-    let customers = app.table::<String, String>("customers", Text, store("customers"));
+    let orders = app.table::<String, String>("orders", Text, store("latest-orders"));
+    let customers = app.table::<String, String>("customers", Text, store("latest-customers"));
     let words = TableJoined::with("of", (Text, Text), (Text, Text));
     if left {
         let join = |order: String, name: Option<String>| format!("{order}/{}", name.unwrap_or_default());
@@ -118,8 +118,7 @@ fn the_topics_and_the_store_are_called_as_in_kafka_streams_and_as_wide_as_what_t
     let app = StreamsBuilder::new("shop");
     build(&app, false, false).to_stream().to("out", Text);
     let topology = app.build().unwrap();
-    let (registration, response) =
-        ("shop-of-subscription-registration-topic", "shop-of-subscription-response-topic");
+    let (registration, response) = ("shop-of-subscription-registration-topic", "shop-of-subscription-response-topic");
     assert_eq!(topology.plan().repartition_topics(), [registration, response]);
     assert!(topology.plan().stores.contains_key("of-subscription-store"));
     let widths = BTreeMap::from([("orders", 3), ("customers", 5)]);
@@ -130,7 +129,7 @@ fn the_topics_and_the_store_are_called_as_in_kafka_streams_and_as_wide_as_what_t
 #[test]
 fn a_table_may_point_into_itself() {
     let app = StreamsBuilder::new("staff");
-    let staff = app.table::<String, String>("staff", Text, Materialized::with("staff", Text, Text));
+    let staff = app.table::<String, String>("staff", Text, Materialized::with("latest-staff", Text, Text));
     let words = TableJoined::with("boss", (Text, Text), (Text, Text));
     let store = Materialized::with("bosses", Text, Text).uncached();
     let join = |row: String, boss: String| format!("{row}<{boss}");
@@ -181,7 +180,8 @@ fn model(orders: &[Change], customers: &[Change], left: bool) -> BTreeMap<String
 
 #[test]
 fn every_interleaving_of_the_tasks_gives_the_same_table_also_after_crashes() {
-    for (left, cached, wide) in [(false, true, (1, 1)), (true, false, (1, 1)), (false, false, (3, 2)), (true, true, (2, 4))]
+    for (left, cached, wide) in
+        [(false, true, (1, 1)), (true, false, (1, 1)), (false, false, (3, 2)), (true, true, (2, 4))]
     {
         for data in 0..3 {
             let (orders, customers) = changes(data);

@@ -10,9 +10,12 @@ mod resolve;
 mod send;
 mod words;
 
-use std::{rc::Rc, sync::Arc};
+use std::{
+    rc::Rc,
+    sync::{Arc, OnceLock},
+};
 
-use headwater_core::Result;
+use headwater_core::{Error, ErrorKind, Result};
 
 use self::{
     answer::{Subscribers, Take, Tell},
@@ -45,8 +48,8 @@ impl<K: Key, V: Data> KTable<K, V> {
     /// ```
     /// # use headwater::prelude::*;
     /// let app = StreamsBuilder::new("shop");
-    /// let customers = app.table::<i64, String>("customers", Text, "customers");
-    /// let orders = app.table::<String, (i64, i64)>("orders", Json, "orders");
+    /// let customers = app.table::<i64, String>("customers", Text, "latest-customers");
+    /// let orders = app.table::<String, (i64, i64)>("orders", Json, "latest-orders");
     /// orders
     ///     .join_on_foreign_key(&customers, |_, o| Some(o.0), |o, name| (name, o.1), "with-customer", "receipts")
     ///     .updates()
@@ -76,8 +79,8 @@ impl<K: Key, V: Data> KTable<K, V> {
     /// ```
     /// # use headwater::prelude::*;
     /// let app = StreamsBuilder::new("shop");
-    /// let customers = app.table::<i64, String>("customers", Text, "customers");
-    /// let orders = app.table::<String, (i64, i64)>("orders", Json, "orders");
+    /// let customers = app.table::<i64, String>("customers", Text, "latest-customers");
+    /// let orders = app.table::<String, (i64, i64)>("orders", Json, "latest-orders");
     /// orders
     ///     .left_join_on_foreign_key(&customers, |_, o| Some(o.0), |o, name| (name, o.1), "with-customer", "receipts")
     ///     .updates()
@@ -122,18 +125,24 @@ impl<K: Key, V: Data> KTable<K, V> {
         if let NodeKind::Stateful { reads, .. } = &mut kind {
             reads.push(from);
         }
+        let result = Arc::new(OnceLock::new());
+        let table = result.clone();
         let id = self.graph.add(Some(&joined.name), "foreign_key_join", kind, vec![answers.id], |wiring, id| {
             wiring.target::<K, Answer<VR>>(id, move |builder, id| -> Result<Target<K, Answer<VR>>> {
+                let table = table.get().copied().ok_or_else(unfinished)?;
                 Ok(Rc::new(Resolve {
                     id,
                     left: builder.view_of::<K, V>(from)?,
                     values: words.values.clone(),
+                    results: builder.view_of::<K, VO>(table)?,
                     join: join.clone(),
                     next: builder.next::<K, Option<VO>>(id)?,
                 }))
             });
         });
-        KStream::<K, Option<VO>>::new(self.graph.clone(), id).upsert_into(store)
+        let table = KStream::<K, Option<VO>>::new(self.graph.clone(), id).upsert_into(store);
+        let _ = result.set(table.id);
+        table
     }
 
     /// The left side's subscriptions, in front of the right side.
@@ -244,6 +253,10 @@ impl<KR: Key, VR: Data> KTable<KR, VR> {
             });
         })
     }
+}
+
+fn unfinished() -> Error {
+    Error::new(ErrorKind::Internal, "HW0100", "a foreign-key join has no table for its results")
 }
 
 /// The subscriptions of a task, shared by the two steps that use them.

@@ -39,8 +39,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// ```
     /// # use headwater::prelude::*;
     /// let app = StreamsBuilder::new("demo");
-    /// let names = app.table::<String, String>("names", Text, "names");
-    /// let cities = app.table::<String, String>("cities", Text, "cities");
+    /// let names = app.table::<String, String>("names", Text, "latest-names");
+    /// let cities = app.table::<String, String>("cities", Text, "latest-cities");
     /// names.join(&cities, |name, city| format!("{name} of {city}")).to_stream().to("out", Text);
     /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
     /// driver.input::<String, String>("names", Text).pipe(&mut driver, "k".into(), "Ann".into(), 0).unwrap();
@@ -64,8 +64,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// ```
     /// # use headwater::prelude::*;
     /// let app = StreamsBuilder::new("demo");
-    /// let names = app.table::<String, String>("names", Text, "names");
-    /// let cities = app.table::<String, String>("cities", Text, "cities");
+    /// let names = app.table::<String, String>("names", Text, "latest-names");
+    /// let cities = app.table::<String, String>("cities", Text, "latest-cities");
     /// names.left_join(&cities, |name, city| (name, city)).updates().to("out", Json);
     /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
     /// driver.input::<String, String>("names", Text).pipe(&mut driver, "k".into(), "Ann".into(), 0).unwrap();
@@ -86,8 +86,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// ```
     /// # use headwater::prelude::*;
     /// let app = StreamsBuilder::new("demo");
-    /// let names = app.table::<String, String>("names", Text, "names");
-    /// let cities = app.table::<String, String>("cities", Text, "cities");
+    /// let names = app.table::<String, String>("names", Text, "latest-names");
+    /// let cities = app.table::<String, String>("cities", Text, "latest-cities");
     /// names.outer_join(&cities, |name, city| (name, city)).updates().to("out", Json);
     /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
     /// driver.input::<String, String>("cities", Text).pipe(&mut driver, "k".into(), "Rome".into(), 0).unwrap();

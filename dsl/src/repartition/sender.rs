@@ -16,7 +16,8 @@ use crate::{
     bounds::Data,
     plan::{NodeId, NodeKind},
     task::{
-        CommitStep, Emitter, Lineage, Queue, Slot, TaskContext, TopicWriter, emitters_of, lineage, minimum, queues_of,
+        CommitStep, Emitter, Lineage, Queue, Slot, TaskContext, TopicWriter, emitters_of, held_above, lineage, minimum,
+        queues_of,
     },
     wire::{Flow, Meta, Push, TaskBuilder},
 };
@@ -28,7 +29,7 @@ enum SenderTime {
     /// From one upstream task: the greatest time taken from it.
     Task,
     /// Handed on from several upstream tasks: their time judges lateness, the least of them is progress.
-    Forwarded(Vec<Rc<Queue>>),
+    Forwarded { queues: Vec<Rc<Queue>>, held_ms: i64 },
     /// Final results of windows: the greatest time among them.
     Emitted { greatest: Slot, emitters: Vec<Emitter> },
 }
@@ -76,7 +77,9 @@ impl<K: Data, V: Data> Sender<K, V> {
         let time = match lineage(builder, id) {
             Lineage::Sources if only_from_sources(builder, id) => SenderTime::Sources(queues_of(builder, id)?),
             Lineage::Sources => SenderTime::Task,
-            Lineage::Upstreams => SenderTime::Forwarded(queues_of(builder, id)?),
+            Lineage::Upstreams => {
+                SenderTime::Forwarded { queues: queues_of(builder, id)?, held_ms: held_above(builder, id) }
+            }
             Lineage::Emitted => SenderTime::Emitted {
                 greatest: context.memo.slot(&format!("emitted/{name}"), Timestamp::MIN)?,
                 emitters: emitters_of(builder, id)?,
@@ -158,7 +161,7 @@ impl Marks {
         match &self.time {
             SenderTime::Sources(queues) => (greatest_of(queues), true),
             SenderTime::Task => (self.context.stream_time.get(), true),
-            SenderTime::Forwarded(_) => (self.context.sender_time.get().unwrap_or(timestamp), false),
+            SenderTime::Forwarded { .. } => (self.context.sender_time.get().unwrap_or(timestamp), false),
             SenderTime::Emitted { greatest, .. } => {
                 greatest.set(greatest.get().max(timestamp));
                 (greatest.get(), true)
@@ -171,7 +174,7 @@ impl Marks {
         let time = match &self.time {
             SenderTime::Sources(queues) => greatest_of(queues),
             SenderTime::Task => self.context.stream_time.get(),
-            SenderTime::Forwarded(queues) => minimum(queues, self.context.run_id)?,
+            SenderTime::Forwarded { queues, held_ms } => minimum(queues, self.context.run_id)?.saturating_sub(*held_ms),
             // A task whose windows hold nothing has nothing to send, and yet its time goes on. No result that is still
             // to come is older than the oldest open window, so this says nothing that a record would not say.
             SenderTime::Emitted { greatest, emitters } => {

@@ -10,7 +10,8 @@ mod processor;
 
 pub(crate) use blame::Blame;
 pub(crate) use clock::{
-    Emitter, Lineage, OperatorTime, Queue, closed_end, emitters_of, lineage, minimum, queues_of, upstream_queue,
+    Emitter, Lineage, OperatorTime, Queue, closed_end, emitters_of, held_above, lineage, minimum, queues_of,
+    upstream_queue,
 };
 pub use context::TaskContext;
 pub(crate) use context::{CommitStep, Tie, TimeStep};

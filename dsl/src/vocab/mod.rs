@@ -2,19 +2,23 @@
 
 mod consumed;
 mod grouped;
+mod join_windows;
 mod joined;
 mod materialized;
 mod produced;
 mod repartitioned;
+mod stream_joined;
 mod table_joined;
 
 pub(crate) use consumed::Extractor;
 pub use consumed::{Consumed, OnUndecodable};
 pub use grouped::Grouped;
+pub use join_windows::JoinWindows;
 pub use joined::Joined;
 pub use materialized::Materialized;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;
+pub use stream_joined::StreamJoined;
 pub use table_joined::TableJoined;
 
 use headwater_core::serde::{Auto, Json, Postcard, Raw, Text};

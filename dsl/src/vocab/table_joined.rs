@@ -35,11 +35,7 @@ impl<K: Data, V: Data, KR: Data, VR: Data> TableJoined<K, V, KR, VR> {
 
     /// A join called `name`; keys and values of the left table travel in the formats `left`, those of the right table
     /// in the formats `right`.
-    pub fn with(
-        name: &str,
-        left: (impl Serde<K>, impl Serde<V>),
-        right: (impl Serde<KR>, impl Serde<VR>),
-    ) -> Self {
+    pub fn with(name: &str, left: (impl Serde<K>, impl Serde<V>), right: (impl Serde<KR>, impl Serde<VR>)) -> Self {
         Self {
             name: name.to_owned(),
             keys: Arc::new(left.0),

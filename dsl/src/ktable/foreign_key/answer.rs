@@ -39,7 +39,7 @@ impl<K: Data, KR: Data> Subscribers<K, KR> {
     fn note(&self, meta: Meta<'_>, foreign: &KR, subscription: &Subscription<K>) -> Result<bool> {
         let Some(mut key) = self.prefix(foreign)? else { return Ok(false) };
         self.keys.encode(&subscription.key, &mut key).map_err(|error| error.while_encoding("the primary key"))?;
-        let keeps = matches!(subscription.instruction, Instruction::Answer | Instruction::AnswerIfPresent);
+        let keeps = matches!(subscription.instruction, Instruction::Answer | Instruction::AnswerQuietly);
         let row = keeps.then(|| {
             let mut row = Vec::new();
             encode_row_head(meta.timestamp, &mut row);
@@ -51,8 +51,9 @@ impl<K: Data, KR: Data> Subscribers<K, KR> {
     }
 
     fn damaged(&self, what: &dyn std::fmt::Display) -> Error {
-        Error::new(ErrorKind::State, "HW0205", format!("a row of store {} cannot be read: {what}", self.name))
-            .help("if the key's type or serde was changed, replay into a new version; otherwise wipe the state directory")
+        Error::new(ErrorKind::State, "HW0205", format!("a row of store {} cannot be read: {what}", self.name)).help(
+            "if the key's type or serde was changed, replay into a new version; otherwise wipe the state directory",
+        )
     }
 }
 
@@ -69,19 +70,15 @@ impl<K: Data, KR: Data, VR: Data> Push<Option<KR>, Subscription<K>> for Take<K, 
             Some(foreign) if self.subscribers.note(meta, foreign, &subscription)? => self.right.get(foreign)?,
             _ => None,
         };
-        let answers = match subscription.instruction {
-            Instruction::Delete => false,
-            Instruction::AnswerIfPresent => row.is_some(),
-            Instruction::DeleteAndAnswer | Instruction::Answer => true,
-        };
-        if !answers {
+        if subscription.instruction == Instruction::Delete {
             return Ok(());
         }
         let timestamp = row.as_ref().map_or(meta.timestamp, |(_, time)| meta.timestamp.max(*time));
         let told = subscription.instruction != Instruction::DeleteAndAnswer;
         let value = row.filter(|_| told).map(|(value, _)| value);
+        let quiet = value.is_none() && subscription.instruction == Instruction::AnswerQuietly;
         let Subscription { hash, partition, key, .. } = subscription;
-        self.next.push(Meta { timestamp, ..meta }, key, Answer { hash, partition, value })
+        self.next.push(Meta { timestamp, ..meta }, key, Answer { hash, partition, value, quiet })
     }
 }
 
@@ -102,7 +99,7 @@ impl<K: Data, KR: Data, VR: Data> Push<KR, Change<VR>> for Tell<K, KR, VR> {
                 let key = self.subscribers.keys.decode(key).map_err(|error| self.subscribers.damaged(&error))?;
                 let subscriber = decode_row(row).and_then(|(_, row)| decode_subscriber(row));
                 let (hash, partition) = subscriber.ok_or_else(|| self.subscribers.damaged(&"it is cut short"))?;
-                self.next.push(meta, key, Answer { hash, partition, value: change.new.clone() })?;
+                self.next.push(meta, key, Answer { hash, partition, value: change.new.clone(), quiet: false })?;
             }
             match found.last() {
                 Some((last, _)) if found.len() == AT_A_TIME => {

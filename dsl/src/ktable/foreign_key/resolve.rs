@@ -17,6 +17,8 @@ pub(super) struct Resolve<J, K, V, VO> {
     pub(super) id: NodeId,
     pub(super) left: Rc<dyn TableView<K, V>>,
     pub(super) values: Arc<dyn Serde<V>>,
+    /// The results so far.
+    pub(super) results: Rc<dyn TableView<K, VO>>,
     pub(super) join: Arc<J>,
     pub(super) next: Target<K, Option<VO>>,
 }
@@ -29,6 +31,11 @@ where
         let row = self.left.get(&key)?.map(|(value, _)| value);
         if hash_of(&*self.values, row.as_ref())? != answer.hash {
             // The row has changed since: the answer to that is on its way.
+            return Ok(());
+        }
+        // Kafka Streams leaves out answers that say nothing new to the row before. Here they come, as the answer to the row
+        // before may have been dropped: only then there is a result to delete.
+        if answer.quiet && self.results.get(&key)?.is_none() {
             return Ok(());
         }
         let blame = Blame::new(self.id);

@@ -63,10 +63,12 @@ where
                 // Also if there is no row: what the old one gave is to be deleted.
                 send(now, Instruction::Answer)
             }
-            (_, Some(now)) => send(Some(now), Instruction::AnswerIfPresent),
+            (_, Some(now)) => send(Some(now), Instruction::AnswerQuietly),
+            (None, None) if change.old.is_none() && change.new.is_none() => Ok(()),
             (None, None) => {
                 self.count_null(&change);
-                Ok(())
+                // What an older row gave may still be there: the answer that deletes it is for a row that is gone.
+                send(None, Instruction::AnswerQuietly)
             }
         }
     }

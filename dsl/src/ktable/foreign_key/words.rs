@@ -1,7 +1,7 @@
 //! What the two sides of a foreign-key join say to each other, and its bytes.
 //!
 //! Subscription: `1 | instruction u8 | partition varint | hash | primary key`. Answer: `1 | partition varint | hash |
-//! 0, or 1 and the foreign value`. Hash: `0`, or `1` and 16 bytes.
+//! 0 or 2 (quiet), or 1 and the foreign value`. Hash: `0`, or `1` and 16 bytes.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ pub(super) enum Instruction {
     DeleteAndAnswer,
     /// Keep it, and answer whether there is a row or not.
     Answer,
-    /// Keep it, and answer if there is a row.
-    AnswerIfPresent,
+    /// Keep it, and answer; that there is no row matters only to a row that has a result.
+    AnswerQuietly,
 }
 
 /// A left row subscribes to a right row.
@@ -39,7 +39,10 @@ pub(super) struct Answer<VR> {
     /// The hash of the left row that it is for.
     pub(super) hash: Option<u128>,
     pub(super) partition: i32,
+    /// `None`: there is no row.
     pub(super) value: Option<VR>,
+    /// Whether that there is no row is no news, unless the left row has a result.
+    pub(super) quiet: bool,
 }
 
 /// The bytes of foreign keys, where a left row may have none.
@@ -68,7 +71,7 @@ impl<K: 'static> Serde<Subscription<K>> for Subscriptions<K> {
             Instruction::Delete => 0,
             Instruction::DeleteAndAnswer => 1,
             Instruction::Answer => 2,
-            Instruction::AnswerIfPresent => 3,
+            Instruction::AnswerQuietly => 3,
         };
         out.extend_from_slice(&[FORMAT, instruction]);
         put_partition(out, subscription.partition);
@@ -84,7 +87,7 @@ impl<K: 'static> Serde<Subscription<K>> for Subscriptions<K> {
                 0 => Instruction::Delete,
                 1 => Instruction::DeleteAndAnswer,
                 2 => Instruction::Answer,
-                3 => Instruction::AnswerIfPresent,
+                3 => Instruction::AnswerQuietly,
                 _ => return None,
             };
             Some((instruction, get_partition(input)?, get_hash(input)?))
@@ -108,7 +111,7 @@ impl<VR: 'static> Serde<Answer<VR>> for Answers<VR> {
         put_partition(out, answer.partition);
         put_hash(out, answer.hash);
         match &answer.value {
-            None => out.push(0),
+            None => out.push(if answer.quiet { 2 } else { 0 }),
             Some(value) => {
                 out.push(1);
                 self.0.encode(value, out)?;
@@ -121,8 +124,8 @@ impl<VR: 'static> Serde<Answer<VR>> for Answers<VR> {
         let mut input = bytes.and_then(|bytes| bytes.strip_prefix(&[FORMAT])).unwrap_or_default();
         let head = (|input: &mut &[u8]| Some((get_partition(input)?, get_hash(input)?, next(input)?)))(&mut input);
         let (partition, hash, has_value) = head.ok_or_else(|| SerdeError::new("no answer"))?;
-        let value = if has_value == 0 { None } else { Some(self.0.decode(Some(input))?) };
-        Ok(Answer { hash, partition, value })
+        let value = if has_value == 1 { Some(self.0.decode(Some(input))?) } else { None };
+        Ok(Answer { hash, partition, value, quiet: has_value == 2 })
     }
 
     fn format(&self) -> &'static str {
@@ -190,19 +193,16 @@ mod tests {
     #[test]
     fn words_come_back_and_others_are_refused() {
         for hash in [None, Some(0), Some(u128::MAX)] {
-            for instruction in [
-                Instruction::Delete,
-                Instruction::DeleteAndAnswer,
-                Instruction::Answer,
-                Instruction::AnswerIfPresent,
-            ] {
+            for instruction in
+                [Instruction::Delete, Instruction::DeleteAndAnswer, Instruction::Answer, Instruction::AnswerQuietly]
+            {
                 let subscription = Subscription { instruction, hash, partition: 300, key: "k".to_owned() };
                 let (serde, mut bytes) = (Subscriptions::<String>(Arc::new(Auto)), Vec::new());
                 serde.encode(&subscription, &mut bytes).unwrap();
                 assert_eq!(serde.decode(Some(&bytes)).unwrap(), subscription);
             }
             for value in [None, Some("v".to_owned())] {
-                let answer = Answer { hash, partition: 0, value };
+                let answer = Answer { hash, partition: 0, quiet: hash.is_some() && value.is_none(), value };
                 let (serde, mut bytes) = (Answers::<String>(Arc::new(Json)), Vec::new());
                 serde.encode(&answer, &mut bytes).unwrap();
                 assert_eq!(serde.decode(Some(&bytes)).unwrap(), answer);
