@@ -13,6 +13,7 @@ mod dsl {
     mod plan;
     mod quality;
     mod routing;
+    mod set_aside;
     mod stream_joins;
     mod table_joins;
     mod tables;

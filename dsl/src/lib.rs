@@ -50,8 +50,8 @@ pub use task::{
 };
 pub use topology::Topology;
 pub use vocab::{
-    Consumed, Grouped, JoinWindows, Joined, Materialized, OnUndecodable, Produced, Repartitioned, StreamJoined,
-    TableJoined,
+    Consumed, Grouped, JoinWindows, Joined, Materialized, OnFailure, OnUndecodable, Produced, Repartitioned,
+    StreamJoined, TableJoined,
 };
 pub use window::{Tumbling, Windowed};
 pub use wire::{Change, Flow, Meta};

@@ -107,10 +107,10 @@ fn a_left_record_without_partner_comes_once_its_window_and_the_grace_have_passed
     let mut joined = Joined::new(Kind::Left, JoinWindows::of(10).grace(5));
     assert_eq!(joined.left("a", 100), NONE);
     assert_eq!(joined.left("b", 101), NONE);
-    assert_eq!(joined.right("x", 91), ["bx@101"], "a partner 10 ms older");
-    assert_eq!(joined.left("c", 115), NONE, "the window is not closed before the time has passed its end");
+    assert_eq!(joined.right("x", 111), ["bx@111"], "a partner 10 ms younger");
+    assert_eq!(joined.left("c", 115), ["cx@115"], "the time has reached the end and the grace, but not passed them");
     assert_eq!(joined.right("y", 120), ["a-@100", "cy@120"], "what closes comes before what the record itself meets");
-    assert_eq!(joined.left("d", 105), ["d-@105"], "nobody waits with a record that comes after its window's end");
+    assert_eq!(joined.left("d", 100), ["d-@100"], "nobody waits with a record that comes after its window's end");
     assert_eq!(joined.right("z", 140), NONE, "right records are not kept");
     assert_eq!(joined.record("left", None, Some("e"), 141), ["e-@141"], "without key there is no partner");
     joined.left("f", 150);
