@@ -20,7 +20,7 @@ use self::{
 use super::KStream;
 use crate::{
     bounds::{Data, Key, Shared},
-    plan::{NodeId, NodeKind, StoreKind, StoreSpec},
+    plan::{NodeId, NodeKind, StoreKind, StoreOptions, StoreSpec},
     repartition::add_repartition,
     vocab::{JoinWindows, StreamJoined},
     wire::Target,
@@ -231,7 +231,13 @@ impl<K: Data, V: Data> KStream<K, V> {
         for (name, value) in stores {
             let key = key.to_owned();
             let kind = StoreKind::Timed;
-            self.graph.declare_store(id, &name, move |changelog| StoreSpec { kind, key, value, changelog });
+            self.graph.declare_store(id, &name, move |changelog| StoreSpec {
+                kind,
+                key,
+                value,
+                changelog,
+                options: StoreOptions::default(),
+            });
         }
     }
 }

@@ -23,11 +23,11 @@ use self::{
     send::Subscribe,
     words::{Answer, Answers, OptionalKeys, Subscription, Subscriptions},
 };
-use super::KTable;
+use super::{KTable, Past};
 use crate::{
     bounds::{Data, Key, Shared},
     kstream::KStream,
-    plan::{NodeId, NodeKind, OldValues, StoreKind, StoreSpec},
+    plan::{NodeId, NodeKind, OldValues, StoreKind, StoreOptions, StoreSpec},
     repartition::{Lane, add_lane},
     store::OrderedRows,
     vocab::{Materialized, TableJoined},
@@ -158,7 +158,7 @@ impl<K: Key, V: Data> KTable<K, V> {
             *changes_key = true;
         }
         let (extract, words) = (Arc::new(extract), joined.clone());
-        let name = format!("{}-subscription-send", joined.name);
+        let (name, table) = (format!("{}-subscription-send", joined.name), self.id);
         let id = self.graph.add(Some(&name), "foreign_key_subscribe", kind, vec![self.id], |wiring, id| {
             wiring.target::<K, Change<V>>(id, move |builder, id| -> Result<Target<K, Change<V>>> {
                 Ok(Rc::new(Subscribe {
@@ -167,6 +167,7 @@ impl<K: Key, V: Data> KTable<K, V> {
                     extract: extract.clone(),
                     values: words.values.clone(),
                     foreign_keys: words.foreign_keys.clone(),
+                    past: Past::of(builder, table),
                     null_foreign_keys: builder.context.memo.slot(&format!("null-foreign-key:{}", words.name), 0)?,
                     context: builder.context.clone(),
                     next: builder.next::<Option<KR>, Subscription<K>>(id)?,
@@ -194,7 +195,10 @@ impl<KR: Key, VR: Data> KTable<KR, VR> {
         let taking = self.taking(subscriptions, joined, &store);
         let telling = self.telling(joined, &store);
         let (key, value) = (joined.foreign_keys.format().to_owned(), "subscriber".to_owned());
-        let spec = move |changelog| StoreSpec { kind: StoreKind::KeyValue, key, value, changelog };
+        let spec = move |changelog| {
+            let (kind, options) = (StoreKind::KeyValue, StoreOptions::default());
+            StoreSpec { kind, key, value, changelog, options }
+        };
         self.graph.declare_store(taking, &store, spec);
         let merge = NodeKind::Stateless { op: "merge".to_owned(), changes_key: false };
         let name = format!("{}-answers", joined.name);
@@ -240,7 +244,7 @@ impl<KR: Key, VR: Data> KTable<KR, VR> {
     /// The step that tells subscribers of changes.
     #[track_caller]
     fn telling<K: Key, V: Data>(&self, joined: &Arc<TableJoined<K, V, KR, VR>>, store: &str) -> NodeId {
-        let (op, words, store) = ("foreign_key_tell", joined.clone(), store.to_owned());
+        let (op, words, store, table) = ("foreign_key_tell", joined.clone(), store.to_owned(), self.id);
         let mut kind = NodeKind::stateful(op, &[&store]);
         if let NodeKind::Stateful { changes_key, .. } = &mut kind {
             *changes_key = true;
@@ -249,7 +253,8 @@ impl<KR: Key, VR: Data> KTable<KR, VR> {
         self.graph.add(Some(&name), op, kind, vec![self.id], |wiring, id| {
             wiring.target::<KR, Change<VR>>(id, move |builder, id| -> Result<Target<KR, Change<VR>>> {
                 let subscribers = subscribers(builder, id, &store, &words)?;
-                Ok(Rc::new(Tell { subscribers, next: builder.next::<K, Answer<VR>>(id)? }))
+                let past = Past::of(builder, table);
+                Ok(Rc::new(Tell { subscribers, past, next: builder.next::<K, Answer<VR>>(id)? }))
             });
         })
     }

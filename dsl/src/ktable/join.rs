@@ -9,7 +9,7 @@ use std::{rc::Rc, sync::Arc};
 use headwater_core::Result;
 
 use self::{half::Half, itself::Itself, view::View};
-use super::KTable;
+use super::{KTable, Past};
 use crate::{
     bounds::{Data, Shared},
     plan::{NodeId, NodeKind, OldValues},
@@ -160,7 +160,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         join: Arc<impl Fn(Option<V>, Option<V2>) -> Option<VO> + Shared>,
     ) -> NodeId {
         let mut kind = NodeKind::view(op, if needs_old { OldValues::Needed } else { OldValues::PassedOn });
-        let other = other.id;
+        let (other, table) = (other.id, self.id);
         if let NodeKind::Stateful { reads, .. } = &mut kind {
             reads.push(other);
         }
@@ -168,6 +168,7 @@ impl<K: Data, V: Data> KTable<K, V> {
             wiring.target::<K, Change<V>>(id, move |builder, id| -> Result<Target<K, Change<V>>> {
                 Ok(Rc::new(Half {
                     id,
+                    past: Past::of(builder, table),
                     other: builder.view_of::<K, V2>(other)?,
                     join: join.clone(),
                     pairs_only,

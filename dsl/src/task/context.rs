@@ -84,11 +84,16 @@ pub struct TaskContext {
     pub(crate) stream_time: Slot,
     /// The sender's stream time of the current record, if it came from one of several upstream tasks.
     pub(crate) sender_time: Cell<Option<Timestamp>>,
+    /// Whether the change that a table with history sends right now is one of the past: a newer version of the row is
+    /// known. Asked only where [`Plan::is_versioned`](crate::Plan::is_versioned) says so of the table above.
+    pub(crate) of_the_past: Cell<bool>,
     /// Partition and offset of the current record.
     pub(crate) partition: Cell<i32>,
     pub(crate) offset: Cell<Offset>,
     /// Whether the task has reached the end of its input in this (bounded) run.
     pub(crate) ended: Cell<bool>,
+    /// Whether the steps have still to be told of that; see [`TaskContext::end_steps`].
+    ending: Cell<bool>,
     /// Whether the task has had nothing to read for long.
     pub(crate) idle: Cell<bool>,
     pub(crate) run_id: u64,
@@ -101,6 +106,8 @@ pub struct TaskContext {
     ties: RefCell<Vec<Rc<dyn Tie>>>,
     /// The sources that have ended in this (bounded) run.
     ended_sources: RefCell<BTreeSet<NodeId>>,
+    /// The steps that have been told of it.
+    told_ends: RefCell<BTreeSet<NodeId>>,
     /// The sources whose records reach each step that takes part in commits or in the passing of time.
     sources_above: OnceCell<BTreeMap<NodeId, Vec<NodeId>>>,
 }
@@ -118,9 +125,11 @@ impl TaskContext {
             stream_time: memo.slot("stream-time", Timestamp::MIN)?,
             memo,
             sender_time: Cell::new(None),
+            of_the_past: Cell::new(false),
             partition: Cell::new(-1),
             offset: Cell::new(-1),
             ended: Cell::new(false),
+            ending: Cell::new(false),
             idle: Cell::new(false),
             run_id,
             raw: RefCell::new(None),
@@ -129,6 +138,7 @@ impl TaskContext {
             time_steps: RefCell::default(),
             ties: RefCell::default(),
             ended_sources: RefCell::default(),
+            told_ends: RefCell::default(),
             sources_above: OnceCell::new(),
         })
     }
@@ -214,30 +224,54 @@ impl TaskContext {
         self.ended.get() || above.is_some_and(|above| !above.is_empty() && above.iter().all(|id| ended.contains(id)))
     }
 
-    /// Source `source` has ended for this run: the steps that no record can reach any more are told, from upstream to
-    /// downstream. The others go on: a task may read what another one makes of its own records, and must end for that
-    /// one before it can end itself. Returns false if it was known.
-    pub(crate) fn end_source(&self, source: NodeId) -> Result<bool> {
-        let going: Vec<_> = self.time_steps.borrow().iter().filter(|(id, _)| !self.has_ended(*id)).cloned().collect();
-        if !self.ended_sources.borrow_mut().insert(source) {
-            return Ok(false);
-        }
-        self.partition.set(-1);
-        self.offset.set(-1);
-        for (_, step) in going.iter().filter(|(id, _)| self.has_ended(*id)) {
-            step.end_of_input()?;
-        }
-        self.time_moved()?;
-        Ok(true)
+    /// Source `source` has ended for this run. The steps that no record can reach any more are told so at the commit that
+    /// follows; the others go on: a task may read what another one makes of its own records, and must end for that one
+    /// before it can end itself. Returns false if it was known.
+    pub(crate) fn end_source(&self, source: NodeId) -> bool {
+        let is_new = self.ended_sources.borrow_mut().insert(source);
+        self.ending.set(self.ending.get() || is_new);
+        is_new
     }
 
-    /// Every source has ended: the steps that have not been told yet are.
-    pub(crate) fn end_of_input(&self) -> Flow {
+    /// The input has ended. The steps that have not been told yet are told so at the commit that follows.
+    pub(crate) fn end_of_input(&self) {
         self.partition.set(-1);
         self.offset.set(-1);
-        let going: Vec<_> = self.time_steps.borrow().iter().filter(|(id, _)| !self.has_ended(*id)).cloned().collect();
         self.ended.set(true);
-        going.iter().try_for_each(|(_, step)| step.end_of_input())
+        self.ending.set(true);
+    }
+
+    /// Whether this commit is one that tells steps of the end of their input.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.take()
+    }
+
+    /// Tells the steps that no record can reach any more, from upstream to downstream, that their input has ended, and
+    /// lets each step send what it held back until the commit: a step's last results reach the steps below before these
+    /// close.
+    pub(crate) fn end_steps(&self) -> Flow {
+        let time: Vec<_> = self.time_steps.borrow().clone();
+        let commit: Vec<_> = self.commit_steps.borrow().clone();
+        let is_told = |id: &NodeId| self.told_ends.borrow().contains(id);
+        let ending: Vec<NodeId> =
+            time.iter().map(|(id, _)| *id).filter(|id| self.has_ended(*id) && !is_told(id)).collect();
+        let (mut time, mut commit) = (time.into_iter().peekable(), commit.into_iter().peekable());
+        loop {
+            match (time.peek(), commit.peek()) {
+                (Some((at, _)), Some((other, _))) if at > other => {}
+                (Some(_), _) => {
+                    if let Some((_, step)) = time.next().filter(|(id, _)| ending.contains(id)) {
+                        step.end_of_input()?;
+                    }
+                    continue;
+                }
+                (None, None) => break,
+                (None, Some(_)) => {}
+            }
+            commit.next().map_or(Ok(()), |(_, step)| step.before_commit())?;
+        }
+        self.told_ends.borrow_mut().extend(ending);
+        Ok(())
     }
 
     /// The queue called `name`, created on first use.

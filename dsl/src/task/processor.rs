@@ -171,25 +171,22 @@ impl ProcessorTask {
         Ok(true)
     }
 
-    /// The records of source `source` have all been taken in this bounded run: what depends on it alone ends, and says
-    /// so downstream with the next commit. Returns false if that was known.
+    /// The records of source `source` have all been taken in this bounded run: what depends on it alone ends with the
+    /// commit that must follow, and says so downstream. Returns false if that was known.
     ///
     /// # Errors
-    /// If a step fails.
+    /// If two names in the task's memo have equal hashes.
     pub fn end_source(&mut self, source: usize) -> Result<bool> {
         let Some(handle) = self.sources.get(source) else { return Ok(false) };
         if !handle.internal {
             self.context.queue(&handle.topic)?.end(self.context.run_id);
         }
-        self.context.end_source(handle.id)
+        Ok(self.context.end_source(handle.id))
     }
 
-    /// The input has ended for this run: every window closes. Call once.
-    ///
-    /// # Errors
-    /// If a step fails.
-    pub fn end_of_input(&mut self) -> Result<()> {
-        self.context.end_of_input()
+    /// The input has ended for this run: every window closes with the commit that must follow. Call once.
+    pub fn end_of_input(&mut self) {
+        self.context.end_of_input();
     }
 
     /// Whether `end_of_input` was called.
@@ -210,6 +207,9 @@ impl ProcessorTask {
     pub fn before_commit(&mut self) -> Result<()> {
         self.context.partition.set(-1);
         self.context.offset.set(-1);
+        if self.context.is_ending() {
+            return self.context.end_steps();
+        }
         self.commit_steps.0.iter().try_for_each(|step| step.before_commit())
     }
 

@@ -9,6 +9,7 @@ mod on_failure;
 mod produced;
 mod repartitioned;
 mod stream_joined;
+mod suppressed;
 mod table_joined;
 
 pub(crate) use consumed::Extractor;
@@ -21,6 +22,8 @@ pub use on_failure::OnFailure;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;
 pub use stream_joined::StreamJoined;
+pub(crate) use suppressed::BufferBound;
+pub use suppressed::Suppressed;
 pub use table_joined::TableJoined;
 
 use headwater_core::serde::{Auto, Json, Postcard, Raw, Text};

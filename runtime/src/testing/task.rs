@@ -213,18 +213,17 @@ impl DrivenTask {
         if self.processor.has_ended() {
             return Ok(false);
         }
-        let guard = self.processor.panic_guard();
         let (mut moved, mut all) = (false, true);
         for source in 0..self.processor.sources().len() {
             let waits = |input: &Input| input.source == source && topics.record(&input.partition, input.next).is_some();
             if self.inputs.iter().any(waits) || !self.processor.upstreams_ended(source)? {
                 all = false;
             } else {
-                moved |= guard.run(|| self.processor.end_source(source))?;
+                moved |= self.processor.end_source(source)?;
             }
         }
         if all {
-            guard.run(|| self.processor.end_of_input())?;
+            self.processor.end_of_input();
         }
         Ok(moved || all)
     }

@@ -123,7 +123,7 @@ fn end_if_done(
     if shared.bounds.is_none() || task.ended {
         return Ok(());
     }
-    let (mut all_done, guard) = (true, task.processor.panic_guard());
+    let mut all_done = true;
     for queue in &task.queues {
         let done = if queue.internal {
             queue.is_empty() && task.processor.upstreams_ended(queue.source)?
@@ -133,12 +133,12 @@ fn end_if_done(
         };
         all_done &= done;
         // What depends on this input alone need not wait for the others, which may depend on it by way of another task.
-        if done && guard.run(|| task.processor.end_source(queue.source))? {
+        if done && task.processor.end_source(queue.source)? {
             task.news = true;
         }
     }
     if all_done {
-        guard.run(|| task.processor.end_of_input())?;
+        task.processor.end_of_input();
         task.ended = true;
     }
     Ok(())

@@ -82,7 +82,7 @@ where
                 self.wait(this, is_left, &key, meta, value.clone())?;
             }
         }
-        self.keep(this, key, meta, value)
+        self.keep(this, &key, meta, value)
     }
 
     /// The rows of the other stream that a record of time `at` meets.
@@ -116,7 +116,7 @@ where
     }
 
     /// The record becomes a row, unless nobody will ask for it.
-    fn keep<A: Data>(&self, this: &Rows<K, A>, key: K, meta: Meta<'_>, value: A) -> Flow {
+    fn keep<A: Data>(&self, this: &Rows<K, A>, key: &K, meta: Meta<'_>, value: A) -> Flow {
         let at = meta.timestamp;
         let wanted = match &self.time {
             OperatorTime::Observed(_) => {
@@ -130,7 +130,7 @@ where
         if wanted {
             self.sequence.increment();
             this.rows.put(
-                &key,
+                key,
                 at,
                 self.sequence.get(),
                 Meta { headers: &headwater_core::Headers::new(), ..meta },

@@ -45,11 +45,14 @@ pub(super) struct JoinState<J, K, V, V2, VO> {
     pub(super) next: Target<K, VO>,
 }
 
+/// What the halves of a join are built with.
+type Opened<J, K, V, V2, VO> = Result<Rc<JoinState<J, K, V, V2, VO>>>;
+
 /// The join's state, made by the half that is built first.
 pub(super) fn open<J, K, V, V2, VO>(
     builder: &mut TaskBuilder<'_>,
     recipe: &Arc<Recipe<J, K, V, V2>>,
-) -> Result<Rc<JoinState<J, K, V, V2, VO>>>
+) -> Opened<J, K, V, V2, VO>
 where
     J: Fn(Option<V>, Option<V2>) -> Option<VO> + Send + Sync + 'static,
     K: Key,

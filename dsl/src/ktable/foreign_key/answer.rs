@@ -7,6 +7,7 @@ use headwater_core::{Error, ErrorKind, Payload, Result, Serde};
 use super::words::{Answer, Instruction, Subscription, decode_subscriber, encode_subscriber};
 use crate::{
     bounds::Data,
+    ktable::Past,
     store::{OrderedRows, decode_row, encode_row_head},
     wire::{Change, Flow, Meta, Push, TableView, Target},
 };
@@ -84,12 +85,16 @@ impl<K: Data, KR: Data, VR: Data> Push<Option<KR>, Subscription<K>> for Take<K, 
 
 /// Tells the subscribers of a changed row.
 pub(super) struct Tell<K, KR, VR> {
+    pub(super) past: Past,
     pub(super) subscribers: Subscribers<K, KR>,
     pub(super) next: Target<K, Answer<VR>>,
 }
 
 impl<K: Data, KR: Data, VR: Data> Push<KR, Change<VR>> for Tell<K, KR, VR> {
     fn push(&self, meta: Meta<'_>, foreign: KR, change: Change<VR>) -> Flow {
+        if self.past.is_now() {
+            return Ok(());
+        }
         let Some(prefix) = self.subscribers.prefix(&foreign)? else { return Ok(()) };
         let (mut from, to) = (prefix.clone(), after(&prefix));
         loop {

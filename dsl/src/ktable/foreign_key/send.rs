@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     bounds::Data,
+    ktable::Past,
     plan::NodeId,
     task::{Blame, Slot, TaskContext},
     wire::{Change, Flow, Meta, Push, Target},
@@ -23,6 +24,7 @@ pub(super) struct Subscribe<F, K, V, KR> {
     pub(super) extract: Arc<F>,
     pub(super) values: Arc<dyn Serde<V>>,
     pub(super) foreign_keys: Arc<dyn Serde<KR>>,
+    pub(super) past: Past,
     pub(super) null_foreign_keys: Slot,
     pub(super) context: Rc<TaskContext>,
     pub(super) next: Target<Option<KR>, Subscription<K>>,
@@ -33,6 +35,9 @@ where
     F: Fn(&K, &V) -> Option<KR>,
 {
     fn push(&self, meta: Meta<'_>, key: K, change: Change<V>) -> Flow {
+        if self.past.is_now() {
+            return Ok(());
+        }
         let blame = Blame::new(self.id);
         let before = change.old.as_ref().and_then(|value| (self.extract)(&key, value));
         let now = change.new.as_ref().and_then(|value| (self.extract)(&key, value));

@@ -3,6 +3,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use crate::{
+    ktable::Past,
     plan::NodeId,
     task::Blame,
     wire::{Change, Flow, Meta, Push, TableView, Target},
@@ -10,6 +11,7 @@ use crate::{
 
 pub(super) struct Half<J, K, V2, VO> {
     pub(super) id: NodeId,
+    pub(super) past: Past,
     pub(super) other: Rc<dyn TableView<K, V2>>,
     pub(super) join: Arc<J>,
     /// Whether a change without partner is nothing to this half.
@@ -25,6 +27,9 @@ where
     J: Fn(Option<V>, Option<V2>) -> Option<VO>,
 {
     fn push(&self, meta: Meta<'_>, key: K, change: Change<V>) -> Flow {
+        if self.past.is_now() {
+            return Ok(());
+        }
         let partner = self.other.get(&key)?;
         if partner.is_none() && (self.pairs_only || (change.new.is_none() && change.old.is_none())) {
             return Ok(());
