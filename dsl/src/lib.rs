@@ -47,8 +47,8 @@ pub use store::{
     encode_window_key, timed_key_prefix, version_prefix,
 };
 pub use task::{
-    GlobalReader, Memo, PanicGuard, ProcessorTask, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv, TaskSource,
-    TopicWriter,
+    GlobalReader, Memo, Order, PanicGuard, ProcessorTask, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv,
+    TaskSource, TopicWriter,
 };
 pub use topology::Topology;
 pub use vocab::{

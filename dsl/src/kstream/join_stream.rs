@@ -255,6 +255,7 @@ fn half(op: &str, stores: &Stores, keeps: bool) -> NodeKind {
 fn merged(op: &str, stores: &Stores, windows: JoinWindows, keeps: (bool, bool)) -> NodeKind {
     let mut kind = NodeKind::stateful(op, &stores.all());
     let NodeKind::Stateful { settings, .. } = &mut kind else { return kind };
+    settings.insert("in_order".to_owned(), 1);
     settings.insert("before_ms".to_owned(), windows.before_ms);
     settings.insert("after_ms".to_owned(), windows.after_ms);
     settings.extend(windows.grace_ms.map(|grace| ("grace_ms".to_owned(), grace)));

@@ -92,6 +92,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let mut kind = NodeKind::stateful(op, &[]);
         if let NodeKind::Stateful { reads, settings, .. } = &mut kind {
             reads.push(table_id);
+            settings.insert("in_order".to_owned(), 1);
             if left {
                 settings.insert("null_keys".to_owned(), 1);
             }

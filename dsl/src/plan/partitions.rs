@@ -171,4 +171,36 @@ impl Plan {
         found.dedup();
         found
     }
+
+    /// Whether sub-topology `part` makes something of the order in which its inputs' records come, so that a bounded run
+    /// must take them in the order of their senders' time: a step of its own does, or one below a repartition topic that
+    /// it writes.
+    pub fn is_in_order(&self, part: usize) -> bool {
+        let mut in_order = vec![false; self.subtopologies.len()];
+        loop {
+            let before = in_order.clone();
+            for (number, part) in self.subtopologies.iter().enumerate() {
+                let below = |id: &NodeId| {
+                    let writes = self.upstream_of(*id) == Some(number) && !self.is_within_a_step(*id);
+                    let reads = self.subtopologies.iter().position(|part| part.sources.contains(id));
+                    writes && reads.is_some_and(|reads| before.get(reads) == Some(&true))
+                };
+                let own = |id: &NodeId| self.node(*id).is_some_and(|node| node.kind.depends_on_order());
+                let found = part.nodes.iter().any(|id| own(id) || below(id));
+                if let Some(known) = in_order.get_mut(number) {
+                    *known |= found;
+                }
+            }
+            if before == in_order {
+                return in_order.get(part).copied().unwrap_or_default();
+            }
+        }
+    }
+
+    /// Whether repartition `id` runs between the halves of one step, which do not mind the order of its records, and wait
+    /// for each other's.
+    pub(crate) fn is_within_a_step(&self, id: NodeId) -> bool {
+        let kind = self.node(id).map(|node| &node.kind);
+        matches!(kind, Some(NodeKind::Repartition { topic: Some(topic), .. }) if topic.ends_with("-topic"))
+    }
 }

@@ -7,6 +7,7 @@ mod context;
 mod env;
 mod failures;
 mod memo;
+mod order;
 mod processor;
 
 pub(crate) use blame::Blame;
@@ -20,4 +21,5 @@ pub use env::{GlobalReader, StoreChangeVisitor, TaskEnv, TopicWriter};
 pub(crate) use failures::Failures;
 pub use memo::Memo;
 pub(crate) use memo::Slot;
+pub use order::Order;
 pub use processor::{PanicGuard, ProcessorTask, SourceHandle, TaskSource};

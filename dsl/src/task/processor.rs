@@ -7,7 +7,7 @@ use std::{
 
 use headwater_core::{Error, ErrorKind, RecordRef, Result, TaskId, Timestamp};
 
-use super::{Blame, CommitStep, Failures, Memo, Slot, TaskContext, TaskEnv, clock, env::StoreChangeVisitor};
+use super::{Blame, CommitStep, Failures, Memo, Order, Slot, TaskContext, TaskEnv, clock, env::StoreChangeVisitor};
 use crate::{
     dead_letter::Raw,
     plan::{NodeId, NodeKind, Plan},
@@ -19,6 +19,12 @@ use crate::{
 pub trait TaskSource {
     /// The event time of a record before it is processed, to choose the next record by.
     fn timestamp(&self, record: &RecordRef<'_>) -> Timestamp;
+
+    /// For an internal topic: the upstream task that sent the record, and its time then.
+    fn sender(&self, record: &RecordRef<'_>) -> Option<(usize, Timestamp)> {
+        let _ = record;
+        None
+    }
 
     /// Decodes a record and pushes it through the operators.
     ///
@@ -49,6 +55,19 @@ pub struct SourceHandle {
     upstream_tasks: usize,
     /// How many of its records were set aside; counted only if the topology does so.
     failed: Option<Slot>,
+    /// For an internal topic whose records are taken in the order of their senders' time.
+    order: Option<Order>,
+}
+
+impl SourceHandle {
+    /// The record has been taken, and its sender's older ones with it.
+    fn note_taken(&self, record: &RecordRef<'_>) {
+        if let Some(order) = &self.order
+            && let Some((upstream, _)) = self.source.sender(record)
+        {
+            order.note_taken(upstream, record.offset);
+        }
+    }
 }
 
 impl std::fmt::Debug for SourceHandle {
@@ -86,6 +105,7 @@ impl ProcessorTask {
         let context = Rc::new(TaskContext::new(id, memo, env.run_id())?);
         let failures = Failures::new(&plan.on_failure, env)?;
         let mut builder = TaskBuilder::new(plan, topology.wiring(), part, env, context.clone());
+        let in_order = plan.is_in_order(part);
         let mut sources = Vec::new();
         for node in plan.subtopologies.get(part).map(|p| p.sources.clone()).unwrap_or_default() {
             let source = builder.source_of(node)?;
@@ -94,8 +114,22 @@ impl ProcessorTask {
             let id = node.id;
             let internal = matches!(node.kind, NodeKind::Repartition { .. });
             let upstream_tasks = if internal { env.upstream_tasks(&topic) } else { 0 };
+            let order = if in_order && internal && !plan.is_within_a_step(id) {
+                Some(Order::new(&context, &topic, upstream_tasks)?)
+            } else {
+                None
+            };
             let failed = if failures.policy.is_some() { Some(failed_slot(&context, &topic)?) } else { None };
-            sources.push(SourceHandle { topic, internal, node: node.name.clone(), id, source, upstream_tasks, failed });
+            sources.push(SourceHandle {
+                topic,
+                internal,
+                node: node.name.clone(),
+                id,
+                source,
+                upstream_tasks,
+                failed,
+                order,
+            });
         }
         builder.finish()?;
         context.note_sources(|id| plan.sources_of(id));
@@ -123,6 +157,26 @@ impl ProcessorTask {
         self.sources.get(source).map_or(record.timestamp, |handle| handle.source.timestamp(record))
     }
 
+    /// For an internal source whose records are to be taken in the order of their senders' time: how that stands. The
+    /// records of one upstream task stay in their order.
+    pub fn order_of(&self, source: usize) -> Option<&Order> {
+        self.sources.get(source)?.order.as_ref()
+    }
+
+    /// The upstream task that sent a record of the internal source `source`, and its time then.
+    pub fn sender(&self, source: usize, record: &RecordRef<'_>) -> Option<(usize, Timestamp)> {
+        self.sources.get(source)?.source.sender(record)
+    }
+
+    /// The time of a source partition once it has given `record`: what an upstream task's time is to its records.
+    ///
+    /// # Errors
+    /// If two names in the task's memo have equal hashes.
+    pub fn time_with(&self, source: usize, record: &RecordRef<'_>) -> Result<Timestamp> {
+        let Some(handle) = self.sources.get(source) else { return Ok(record.timestamp) };
+        Ok(self.context.queue(&handle.topic)?.time().max(handle.source.timestamp(record)))
+    }
+
     /// Takes one record of source `source`.
     ///
     /// # Errors
@@ -132,7 +186,9 @@ impl ProcessorTask {
         self.context.partition.set(partition);
         self.context.offset.set(record.offset);
         self.context.idle.set(false);
-        handle.source.process(record).map_err(|error| error.at_node(&handle.node))
+        handle.source.process(record).map_err(|error| error.at_node(&handle.node))?;
+        handle.note_taken(record);
+        Ok(())
     }
 
     /// Whether the failure that [`ProcessorTask::process`] has just returned is one that the topology skips or
@@ -156,7 +212,9 @@ impl ProcessorTask {
         }
         handle.source.set_aside(record, &mut |raw| {
             self.failures.keep(&Raw { topic: &handle.topic, partition, record: raw }, error)
-        })
+        })?;
+        handle.note_taken(record);
+        Ok(())
     }
 
     /// Whether every upstream task of the internal source `source` has ended in this bounded run.
