@@ -131,9 +131,14 @@ impl<'a> TaskBuilder<'a> {
     /// What takes the records that `id` forwards: nothing, its only child, or a fan-out in the order written.
     pub(crate) fn next<K: Data, V: Data>(&mut self, id: NodeId) -> Result<Target<K, V>> {
         let children: Vec<NodeId> = self.plan.children(id).map(|child| child.id).collect();
-        let mut targets = Vec::with_capacity(children.len());
-        for child in children {
-            targets.push(self.target_of::<K, V>(child)?);
+        self.target_among(&children)
+    }
+
+    /// What hands records to these nodes, in this order.
+    pub(crate) fn target_among<K: Data, V: Data>(&mut self, nodes: &[NodeId]) -> Result<Target<K, V>> {
+        let mut targets = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            targets.push(self.target_of::<K, V>(*node)?);
         }
         Ok(match targets.len() {
             1 => targets.swap_remove(0),

@@ -20,6 +20,9 @@ pub(crate) struct StreamTask {
     pub(crate) changes: StoreChanges,
     /// Input records taken since the last commit.
     pub(crate) taken: u64,
+    /// Whether a wall-clock timer has fired since the last commit: its work is to be committed though no record was
+    /// taken.
+    pub(crate) punctuated: bool,
     /// Whether `end_of_input` has run, and whether that was committed.
     pub(crate) ended: bool,
     pub(crate) complete: bool,
@@ -67,6 +70,7 @@ impl StreamTask {
             all += 1;
             inputs += u64::from(!internal);
         }
+        self.processor.end_of_batch()?;
         self.taken += all;
         Ok((inputs, all))
     }
@@ -82,6 +86,16 @@ impl StreamTask {
             Some((partition, offset)) => error.at_record(&partition, offset),
             None => error,
         })
+    }
+
+    /// Fires the wall-clock timers that are due.
+    ///
+    /// # Errors
+    /// If a step fails or panics.
+    pub(crate) fn punctuate_wall_clock(&mut self) -> Result<()> {
+        let guard = self.processor.panic_guard();
+        self.punctuated |= guard.run(|| self.processor.punctuate_wall_clock())?;
+        Ok(())
     }
 
     /// The event time of the record that would be taken next; `None` if none may be.

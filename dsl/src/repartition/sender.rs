@@ -107,6 +107,8 @@ impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
             return Ok(());
         }
         let (time, is_progress) = self.marks.time_of(meta.timestamp);
+        // A record that waits inside the task was not late by the time it came at: nobody may close its window yet.
+        let is_progress = is_progress && self.context.waiting.get() == 0;
         let upstream = u64::try_from(self.context.id.partition).unwrap_or_default();
         bytes.clear();
         let head = Envelope { upstream, time, is_progress, content: Content::Record(Some(&[])) };

@@ -2,14 +2,20 @@
 //! in the passing of time, and the memo.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
+    panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
 };
 
-use headwater_core::{Headers, Offset, RecordRef, Result, TaskId, Timestamp};
+use headwater_core::{Clock, Headers, Offset, RecordRef, Result, TaskId, Timestamp};
 
-use super::{Memo, Slot, clock::Queue, env::StoreChangeVisitor};
+use super::{
+    Border, Memo, Slot,
+    clock::Queue,
+    env::StoreChangeVisitor,
+    timers::{Punctuation, Timers},
+};
 use crate::{dead_letter::Raw, wire::Flow};
 
 /// A step that takes part in commits.
@@ -43,9 +49,18 @@ pub(crate) trait TimeStep {
     fn end_of_input(&self) -> Flow;
 }
 
+/// A step that runs a user's processor.
+pub(crate) trait ProcessorStep {
+    /// The task starts: before its first record.
+    fn init(&self) -> Flow;
+
+    /// The task ends.
+    fn close(&self);
+}
+
 /// A copy of the current record's bytes.
-#[derive(Default)]
-struct KeptRaw {
+#[derive(Default, Clone)]
+pub(super) struct KeptRaw {
     topic: Option<Arc<str>>,
     timestamp: Timestamp,
     has_key: bool,
@@ -85,8 +100,22 @@ pub struct TaskContext {
     /// Whether the task has had nothing to read for long.
     pub(crate) idle: Cell<bool>,
     pub(crate) run_id: u64,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) timers: Timers,
+    /// Whether a processor has asked for a commit since the last one.
+    pub(crate) commit_requested: Cell<bool>,
+    /// The time of what a processor is called for: its record's, or a timer's now. What it stores gets this time.
+    pub(crate) time_now: Cell<Timestamp>,
+    /// The place of the current record's topic among `topics`.
+    pub(crate) source: Cell<usize>,
+    /// The topics that the task reads, in the order of its sources.
+    pub(crate) topics: OnceCell<Vec<String>>,
+    processors: RefCell<Vec<Rc<dyn ProcessorStep>>>,
     /// The current record's bytes, kept only if a step may dead-letter it later.
-    raw: RefCell<Option<KeptRaw>>,
+    pub(super) raw: RefCell<Option<KeptRaw>>,
+    /// The steps that send records on later than they came, and how many records wait in them.
+    pub(super) borders: RefCell<Vec<Rc<dyn Border>>>,
+    pub(crate) waiting: Cell<usize>,
     pub(crate) queues: RefCell<Vec<Rc<Queue>>>,
     commit_steps: RefCell<Vec<Rc<dyn CommitStep>>>,
     time_steps: RefCell<Vec<Rc<dyn TimeStep>>>,
@@ -99,7 +128,7 @@ impl std::fmt::Debug for TaskContext {
 }
 
 impl TaskContext {
-    pub(crate) fn new(id: TaskId, memo: Memo, run_id: u64) -> Result<Self> {
+    pub(crate) fn new(id: TaskId, memo: Memo, run_id: u64, clock: Arc<dyn Clock>) -> Result<Self> {
         Ok(Self {
             id,
             stream_time: memo.slot("stream-time", Timestamp::MIN)?,
@@ -110,7 +139,16 @@ impl TaskContext {
             ended: Cell::new(false),
             idle: Cell::new(false),
             run_id,
+            clock,
+            timers: Timers::default(),
+            commit_requested: Cell::new(false),
+            time_now: Cell::new(0),
+            source: Cell::new(0),
+            topics: OnceCell::new(),
+            processors: RefCell::default(),
             raw: RefCell::new(None),
+            borders: RefCell::default(),
+            waiting: Cell::new(0),
             queues: RefCell::default(),
             commit_steps: RefCell::default(),
             time_steps: RefCell::default(),
@@ -128,6 +166,50 @@ impl TaskContext {
         if let Some(raw) = self.raw.borrow_mut().as_mut() {
             raw.keep(topic, record);
         }
+    }
+
+    /// The topic of the current record.
+    pub(crate) fn topic_now(&self) -> Option<&str> {
+        self.topic_of(self.source.get())
+    }
+
+    /// The topic at place `source`.
+    pub(super) fn topic_of(&self, source: usize) -> Option<&str> {
+        self.topics.get()?.get(source).map(String::as_str)
+    }
+
+    /// Whether there is a record that came in: not while a timer fires or a commit sends on what was held back.
+    pub(crate) fn has_record(&self) -> bool {
+        self.offset.get() >= 0
+    }
+
+    /// From now on there is no current record.
+    pub(crate) fn leave_record(&self) {
+        self.partition.set(-1);
+        self.offset.set(-1);
+    }
+
+    /// Fires the timers that are due at `now`; false if none is.
+    pub(crate) fn fire_timers(&self, by: Punctuation, now: Timestamp) -> Result<bool> {
+        if !self.timers.is_due(by, now) {
+            return Ok(false);
+        }
+        self.drain()?;
+        self.leave_record();
+        self.timers.fire(by, now)?;
+        Ok(true)
+    }
+
+    /// Adds a step that runs a processor. Children register before their parents.
+    pub(crate) fn runs(&self, step: Rc<dyn ProcessorStep>) {
+        self.processors.borrow_mut().push(step);
+    }
+
+    /// Starts all processors, from upstream to downstream.
+    pub(crate) fn init_processors(&self) -> Flow {
+        self.leave_record();
+        let steps: Vec<_> = self.processors.borrow().iter().rev().cloned().collect();
+        steps.iter().try_for_each(|step| step.init())
     }
 
     /// Calls `with` with the current record as it came in.
@@ -157,6 +239,12 @@ impl TaskContext {
 
     /// Lets go of all steps, which hold this context in turn: without it a task would keep its stores open for ever.
     pub(crate) fn release(&self) {
+        let processors: Vec<_> = self.processors.borrow_mut().drain(..).rev().collect();
+        for processor in processors {
+            // A task may end because of a panic, and a second one must not end the process.
+            let _ = catch_unwind(AssertUnwindSafe(|| processor.close()));
+        }
+        self.borders.borrow_mut().clear();
         self.commit_steps.borrow_mut().clear();
         self.time_steps.borrow_mut().clear();
     }
@@ -168,6 +256,8 @@ impl TaskContext {
 
     /// Tells every step, from upstream to downstream, that time moved.
     pub(crate) fn time_moved(&self) -> Flow {
+        // No window may close before the records that came before.
+        self.drain()?;
         for index in (0..self.time_steps.borrow().len()).rev() {
             let step = self.time_steps.borrow().get(index).cloned();
             if let Some(step) = step {
@@ -179,8 +269,8 @@ impl TaskContext {
 
     /// Tells every step, from upstream to downstream, that the input has ended.
     pub(crate) fn end_of_input(&self) -> Flow {
-        self.partition.set(-1);
-        self.offset.set(-1);
+        self.drain()?;
+        self.leave_record();
         self.ended.set(true);
         let steps: Vec<_> = self.time_steps.borrow().iter().rev().cloned().collect();
         for step in steps {

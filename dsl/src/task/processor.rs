@@ -1,13 +1,14 @@
 //! A task's operators as the runtime drives them.
 
 use std::{
+    any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
 };
 
 use headwater_core::{Error, ErrorKind, RecordRef, Result, TaskId, Timestamp};
 
-use super::{Blame, CommitStep, Memo, TaskContext, TaskEnv, clock, env::StoreChangeVisitor};
+use super::{Blame, CommitStep, Memo, Punctuation, TaskContext, TaskEnv, clock, env::StoreChangeVisitor};
 use crate::{
     plan::{NodeKind, Plan},
     topology::Topology,
@@ -70,7 +71,7 @@ impl ProcessorTask {
     pub fn new(topology: &Topology, id: TaskId, memo: Memo, env: &dyn TaskEnv) -> Result<Self> {
         let plan = topology.plan();
         let part = id.subtopology as usize;
-        let context = Rc::new(TaskContext::new(id, memo, env.run_id())?);
+        let context = Rc::new(TaskContext::new(id, memo, env.run_id(), env.clock())?);
         let mut builder = TaskBuilder::new(plan, topology.wiring(), part, env, context.clone());
         let mut sources = Vec::new();
         for node in plan.subtopologies.get(part).map(|p| p.sources.clone()).unwrap_or_default() {
@@ -82,7 +83,10 @@ impl ProcessorTask {
             sources.push(SourceHandle { topic, internal, node: node.name.clone(), source, upstream_tasks });
         }
         let commit_steps = CommitSteps(context.commit_steps());
-        Ok(Self { context, sources, commit_steps, names: node_names(plan) })
+        let _ = context.topics.set(sources.iter().map(|source| source.topic.clone()).collect());
+        let task = Self { context, sources, commit_steps, names: node_names(plan) };
+        task.panic_guard().run(|| task.context.init_processors())?;
+        Ok(task)
     }
 
     /// The task's id.
@@ -113,8 +117,36 @@ impl ProcessorTask {
         let Some(handle) = self.sources.get(source) else { return Ok(()) };
         self.context.partition.set(partition);
         self.context.offset.set(record.offset);
+        self.context.source.set(source);
         self.context.idle.set(false);
-        handle.source.process(record).map_err(|error| error.at_node(&handle.node))
+        handle.source.process(record).map_err(|error| error.at_node(&handle.node))?;
+        // After each record, so that where the timers fire does not depend on how records come in batches.
+        self.context.fire_timers(Punctuation::StreamTime, self.context.stream_time.get()).map(drop)
+    }
+
+    /// Fires the wall-clock timers that are due by the run's clock; true if any did. Call it often, with or without
+    /// records.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn punctuate_wall_clock(&mut self) -> Result<bool> {
+        if self.has_ended() {
+            return Ok(false);
+        }
+        self.context.fire_timers(Punctuation::WallClock, self.context.clock.now_ms())
+    }
+
+    /// A batch of records has been taken: waits for those that a step holds back and sends them on.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn end_of_batch(&mut self) -> Result<()> {
+        self.context.drain()
+    }
+
+    /// Whether a processor has asked for a commit since the last one.
+    pub fn commit_requested(&self) -> bool {
+        self.context.commit_requested.get()
     }
 
     /// Whether every upstream task of the internal source `source` has ended in this bounded run.
@@ -153,8 +185,8 @@ impl ProcessorTask {
     /// # Errors
     /// If a step fails.
     pub fn before_commit(&mut self) -> Result<()> {
-        self.context.partition.set(-1);
-        self.context.offset.set(-1);
+        self.context.drain()?;
+        self.context.leave_record();
         self.commit_steps.0.iter().try_for_each(|step| step.before_commit())
     }
 
@@ -168,6 +200,7 @@ impl ProcessorTask {
 
     /// Last part of a commit: the changes are in the store.
     pub fn committed(&mut self) {
+        self.context.commit_requested.set(false);
         self.commit_steps.0.iter().for_each(|step| step.committed());
     }
 
@@ -209,13 +242,7 @@ impl PanicGuard {
     /// What `work` returns, or `HW0220` for a panic.
     pub fn run<R>(&self, work: impl FnOnce() -> Result<R>) -> Result<R> {
         let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-            let text = panic
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "a value that is no text".to_owned());
-            let error = Error::new(ErrorKind::User, "HW0220", format!("the program panicked: {text}"))
-                .help("mend the closure; the record is not lost, it will be read again");
+            let error = panicked(&*panic);
             Err(match Blame::take().and_then(|node| self.names.get(node.0 as usize)) {
                 Some(node) => error.at_node(node),
                 None => error,
@@ -223,6 +250,17 @@ impl PanicGuard {
         });
         result.map_err(|error| error.in_task(self.task))
     }
+}
+
+/// A panic of user code as an error.
+pub(crate) fn panicked(panic: &dyn Any) -> Error {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a value that is no text".to_owned());
+    Error::new(ErrorKind::User, "HW0220", format!("the program panicked: {text}"))
+        .help("mend the closure; the record is not lost, it will be read again")
 }
 
 fn node_names(plan: &Plan) -> Rc<[String]> {

@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use headwater_core::{
-    Error, ErrorKind, Headers, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader, Timestamp,
+    Clock, Error, ErrorKind, Headers, ManualClock, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader, Timestamp,
 };
 use headwater_dsl::{GlobalReader, TaskEnv, ThreadWriters, TopicWriter, Topology};
 
@@ -106,6 +106,8 @@ pub(super) struct Surroundings {
     pub(super) globals: BTreeMap<String, Arc<GlobalRows>>,
     pub(super) lake_dir: PathBuf,
     pub(super) run_id: u64,
+    /// Stands still unless the test moves it.
+    pub(super) clock: Arc<ManualClock>,
 }
 
 impl Surroundings {
@@ -160,6 +162,10 @@ impl TaskEnv for Env<'_> {
 
     fn sink_context(&self, sink: &str) -> SinkContext {
         self.around.sink_context(sink, self.thread)
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.around.clock.clone()
     }
 
     fn run_id(&self) -> u64 {

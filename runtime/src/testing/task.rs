@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
-use headwater_core::{Descriptor, LineageRange, Offset, Result, TaskId, Timestamp, TopicPartition};
+use headwater_core::{Clock, Descriptor, LineageRange, Offset, Result, TaskId, Timestamp, TopicPartition};
 use headwater_dsl::{Memo, ProcessorTask, ThreadWriters};
 
 use super::{
@@ -44,7 +44,7 @@ pub(super) struct DrivenTask {
 
 impl DrivenTask {
     /// Task `id`, which has never run.
-    pub(super) fn start(around: &Surroundings, id: TaskId, thread: usize, now_ms: Timestamp) -> Result<Self> {
+    pub(super) fn start(around: &Surroundings, id: TaskId, thread: usize) -> Result<Self> {
         let plan = around.topology.plan();
         let part = plan.subtopologies.get(id.subtopology as usize).cloned().unwrap_or_default();
         let stores = part.stores.iter().map(|store| (store.clone(), Rc::default())).collect();
@@ -60,7 +60,8 @@ impl DrivenTask {
             .collect();
         let (outbox, writers) = (Outbox::default(), ThreadWriters::default());
         let processor = build(around, id, thread, &committed, &outbox, &writers)?;
-        Ok(Self { thread, processor, inputs, committed, outbox, writers, last_record_ms: now_ms, idle: false })
+        let last_record_ms = around.clock.now_ms();
+        Ok(Self { thread, processor, inputs, committed, outbox, writers, last_record_ms, idle: false })
     }
 
     pub(super) fn id(&self) -> TaskId {
@@ -110,6 +111,7 @@ impl DrivenTask {
             let Some(record) = topics.record(&input.partition, offset) else { return Ok(None) };
             at.replace(Some((input.partition.clone(), offset)));
             self.processor.process(input.source, input.partition.partition, &record.at(offset))?;
+            self.processor.end_of_batch()?;
             Ok(Some(place))
         });
         let taken = taken.map_err(|error| match at.take() {
@@ -121,6 +123,16 @@ impl DrivenTask {
         self.last_record_ms = now_ms;
         self.idle = false;
         Ok(true)
+    }
+
+    /// Fires the wall-clock timers that are due; true if any did.
+    pub(super) fn punctuate_wall_clock(&mut self) -> Result<bool> {
+        let guard = self.processor.panic_guard();
+        guard.run(|| self.processor.punctuate_wall_clock())
+    }
+
+    pub(super) fn commit_requested(&self) -> bool {
+        self.processor.commit_requested()
     }
 
     /// Commits: outputs become visible, stores and positions follow. Returns what is for the sinks' committers.

@@ -72,6 +72,7 @@ impl StreamThread {
             partitions,
             changes: StoreChanges::new(),
             taken: 0,
+            punctuated: false,
             ended: false,
             complete: false,
             last_record: Instant::now(),
