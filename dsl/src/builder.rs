@@ -8,9 +8,10 @@ use crate::{
     global::GlobalTable,
     graph::{Draft, Graph},
     kstream::KStream,
-    ktable::KTable,
+    ktable::{KTable, declare},
     plan::{GlobalStore, NodeKind, check, cut, insert_repartitions},
     source::{Decoder, wire_source},
+    store::StoreRef,
     topology::Topology,
     vocab::{Consumed, Materialized, OnUndecodable},
 };
@@ -137,6 +138,44 @@ impl StreamsBuilder {
         GlobalTable::new(store, consumed.keys, consumed.values)
     }
 
+    /// A store for processors: give it to [`KStream::process`] or [`KStream::process_values`] among their resources, to
+    /// each that needs it. Its changelog is the topic `<app>-<name>-changelog`. A store that no processor was given is
+    /// a mistake that `build()` reports.
+    ///
+    /// ```
+    /// use headwater::prelude::*;
+    ///
+    /// struct Count(KeyValueStore<String, i64>);
+    ///
+    /// impl FixedKeyProcessor<String, i64> for Count {
+    ///     type ValueOut = i64;
+    ///
+    ///     fn process(
+    ///         &mut self,
+    ///         cx: &mut FixedKeyContext<'_, String, i64>,
+    ///         record: FixedKeyRecord<'_, String, i64>,
+    ///     ) -> UserResult<()> {
+    ///         let count = self.0.get(record.key())?.unwrap_or_default() + 1;
+    ///         self.0.put(record.key().clone(), count)?;
+    ///         cx.forward(record.with_value(count))?;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let app = StreamsBuilder::new("demo");
+    /// let counts = app.store::<String, i64>("counts");
+    /// app.stream::<String, i64>("in", Json).process_values("count", counts, Count).to("out", Json);
+    /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    /// driver.input::<String, i64>("in", Json).pipe(&mut driver, "k".into(), 7, 0).unwrap();
+    /// assert_eq!(driver.store::<String, i64>("counts").unwrap().get(&"k".into()).unwrap(), Some(1));
+    /// ```
+    #[track_caller]
+    pub fn store<K: Key, V: Data>(&self, store: impl Into<Materialized<K, V>>) -> StoreRef<K, V> {
+        let store = store.into();
+        self.graph.declare_free_store(&store.name, declare(&store));
+        StoreRef::new(&store)
+    }
+
     /// Checks the topology and finishes it.
     ///
     /// # Errors
@@ -148,6 +187,7 @@ impl StreamsBuilder {
         let mut mistakes = check(&plan);
         mistakes.extend(duplicate_stores(&draft));
         mistakes.extend(strangers(&draft));
+        mistakes.extend(noted(&draft));
         for mistake in &mut mistakes {
             let at = plan.node_named(&mistake.node).and_then(|node| wiring.locations.get(&node.id));
             mistake.location = at.map(|at: &&Location<'_>| format!("{}:{}", at.file(), at.line()));
@@ -160,6 +200,13 @@ fn strangers(draft: &Draft) -> impl Iterator<Item = TopologyError> {
     draft.strangers.iter().filter_map(|id| draft.plan.node(*id)).map(|node| {
         let reason = "the two streams belong to two builders".to_owned();
         TopologyError::new("HW0114", &node.name, reason, "make both with the same StreamsBuilder")
+    })
+}
+
+fn noted(draft: &Draft) -> impl Iterator<Item = TopologyError> {
+    draft.mistakes.iter().map(|(id, code, reason, help)| {
+        let node = draft.plan.node(*id).map_or("", |node| node.name.as_str());
+        TopologyError::new(code, node, reason.clone(), help)
     })
 }
 

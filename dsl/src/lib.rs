@@ -15,6 +15,7 @@ mod kgrouped;
 mod kstream;
 mod ktable;
 mod plan;
+mod processor;
 mod quality;
 mod repartition;
 mod sinking;
@@ -32,19 +33,24 @@ pub use dead_letter::BROKEN_RULES_HEADER;
 pub use error::{TopologyError, TopologyErrors};
 pub use global::GlobalTable;
 pub use kgrouped::{KGroupedStream, WindowedStream};
-pub use kstream::{KStream, Split};
+pub use kstream::{KStream, Processed, Split};
 pub use ktable::KTable;
 pub use plan::{
-    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, Plan, PlanDiff, RuleSpec, StoreKind, StoreSpec, Subtopology,
+    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OldValues, Plan, PlanDiff, RuleSpec, StoreKind, StoreSpec,
+    Subtopology,
+};
+pub use processor::{
+    FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Output, Port, Processor, ProcessorContext, ProcessorScope, Record,
+    RecordMetadata, Resources,
 };
 pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
 pub use sinking::{AnySink, AnyWriter, ThreadWriters};
-pub use store::{decode_row, decode_window_key, encode_window_key};
+pub use store::{KeyValueStore, Rows, StoreRef, decode_row, decode_window_key, encode_window_key};
 pub use task::{
-    GlobalReader, Memo, PanicGuard, ProcessorTask, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv, TaskSource,
-    TopicWriter,
+    GlobalReader, Memo, PanicGuard, ProcessorTask, Punctuation, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv,
+    TaskSource, Timer, TopicWriter,
 };
 pub use topology::Topology;
-pub use vocab::{Consumed, Grouped, Materialized, OnUndecodable, Produced, Repartitioned};
+pub use vocab::{Consumed, Grouped, Joined, Materialized, OnUndecodable, Produced, Repartitioned};
 pub use window::{Tumbling, Windowed};
 pub use wire::{Change, Flow, Meta};

@@ -112,7 +112,7 @@ impl<K: Data, V: Data> KStream<K, V> {
                     context: builder.context.clone(),
                     questions: RefCell::default(),
                 });
-                builder.context.at_border(waiting.clone());
+                builder.context.at_border(id, waiting.clone());
                 Ok(Rc::new(MapAsync { waiting, map: map.clone() }))
             });
         });

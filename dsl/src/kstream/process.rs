@@ -1,4 +1,5 @@
 use std::{
+    any::TypeId,
     ops::Deref,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -136,7 +137,11 @@ impl<K: Data, V: Data> KStream<K, V> {
         let outputs = declared.outputs.clone();
         let readers = Readers::default();
         let wired = readers.clone();
-        let kind = NodeKind::Stateful { op: op.to_owned(), stores: declared.stores, changes_key };
+        let stores: Vec<&str> = declared.stores.iter().map(String::as_str).collect();
+        let mut kind = NodeKind::stateful(op, &stores);
+        if let NodeKind::Stateful { changes_key: of_step, .. } = &mut kind {
+            *of_step = changes_key;
+        }
         let id = self.graph.add(Some(name), op, kind, vec![self.id], |wiring, id| {
             wiring.target::<K, V>(id, move |builder, id| -> Result<Target<K, V>> {
                 let readers = wired.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -144,7 +149,7 @@ impl<K: Data, V: Data> KStream<K, V> {
                 let main: Vec<NodeId> = builder.plan.children(id).map(|c| c.id).filter(|id| !is_side(*id)).collect();
                 let next = builder.target_among::<P::KeyOut, P::ValueOut>(&main)?;
                 let (name, task) = (builder.node(id)?.name.clone(), builder.context.clone());
-                let mut opening = Opening { builder, readers, ports: Ports::default() };
+                let mut opening = Opening { builder, step: id, readers, ports: Ports::default() };
                 let open = resources.open(&mut opening).map_err(|error| error.at_node(&name))?;
                 let ports = opening.ports;
                 let blame = Blame::new(id);
@@ -153,21 +158,20 @@ impl<K: Data, V: Data> KStream<K, V> {
                 Ok(Process::start(id, &name, &task, ports, next, processor))
             });
         });
-        let mut seen = Vec::new();
-        for output in &outputs {
-            if seen.contains(output) {
+        for (place, (output, _)) in outputs.iter().enumerate() {
+            if outputs.iter().take(place).any(|(earlier, _)| earlier == output) {
                 self.graph.mistake(id, "HW0162", format!("two outputs are called {output}"), "rename one of them");
             }
-            seen.push(*output);
         }
-        Processed { stream: KStream::new(self.graph.clone(), id), outputs, readers }
+        Processed { stream: KStream::new(self.graph.clone(), id), name: name.to_owned(), outputs, readers }
     }
 }
 
 /// What a processor forwards: the main output, as the stream that this derefs to, and its side outputs.
 pub struct Processed<K, V> {
     stream: KStream<K, V>,
-    outputs: Vec<&'static str>,
+    name: String,
+    outputs: Vec<(&'static str, TypeId)>,
     readers: Readers,
 }
 
@@ -184,14 +188,20 @@ impl<K: Data, V: Data> Processed<K, V> {
     #[track_caller]
     pub fn side<K2: Data, V2: Data>(&self, output: &Output<K2, V2>) -> KStream<K2, V2> {
         let graph = &self.stream.graph;
+        let read_before = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, id)) = read_before.iter().find(|(name, _)| *name == output.name()) {
+            return KStream::new(graph.clone(), *id);
+        }
+        drop(read_before);
         let kind = NodeKind::Stateless { op: "output".to_owned(), changes_key: true };
-        let id = graph.add(None, output.name(), kind, vec![self.stream.id], |wiring, id| {
+        let name = format!("{}-{}", self.name, output.name());
+        let id = graph.add(Some(&name), "output", kind, vec![self.stream.id], |wiring, id| {
             wiring.pass_on::<K2, V2>(id);
         });
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).push((output.name(), id));
-        if !self.outputs.contains(&output.name()) {
-            let reason = format!("the output {} is read, but the processor does not declare it", output.name());
-            graph.mistake(id, "HW0161", reason, "name it among the resources of process(..)");
+        if !self.outputs.contains(&(output.name(), TypeId::of::<Output<K2, V2>>())) {
+            let reason = format!("the output {} is read, but the processor does not declare it so", output.name());
+            graph.mistake(id, "HW0161", reason, "name it, with the same types, among the resources of process(..)");
         }
         KStream::new(graph.clone(), id)
     }
@@ -207,6 +217,6 @@ impl<K, V> Deref for Processed<K, V> {
 
 impl<K, V> std::fmt::Debug for Processed<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Processed").field("stream", &self.stream).field("outputs", &self.outputs).finish()
+        f.debug_struct("Processed").field("stream", &self.stream).field("name", &self.name).finish()
     }
 }

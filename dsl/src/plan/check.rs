@@ -19,6 +19,7 @@ pub(crate) fn check(plan: &Plan) -> Vec<TopologyError> {
     global_joins(plan, &mut found);
     dead_letters(plan, &mut found);
     branches(plan, &mut found);
+    stores(plan, &mut found);
     found
 }
 
@@ -112,12 +113,11 @@ fn partitions(plan: &Plan, found: &mut Vec<TopologyError>) {
             found.push(TopologyError::new("HW0106", &node.name, reason, "a topic has at least 1 partition"));
         }
         // Two repartitions with unlike explicit counts must not meet at one store.
-        let stateful = matches!(node.kind, NodeKind::Aggregate { .. } | NodeKind::WindowedAggregate { .. });
-        if !stateful {
+        if !node.kind.needs_keys_together() {
             continue;
         }
         let mut counts: Vec<(String, i32)> = Vec::new();
-        for id in plan.sources_of(node.id) {
+        for id in plan.sources_met_in(node) {
             if let Some(NodeKind::Repartition { label, partitions: Some(n), .. }) = plan.node(id).map(|n| &n.kind) {
                 counts.push((label.clone(), *n));
             }
@@ -202,6 +202,22 @@ fn global_joins(plan: &Plan, found: &mut Vec<TopologyError>) {
     }
 }
 
+fn stores(plan: &Plan, found: &mut Vec<TopologyError>) {
+    for node in &plan.nodes {
+        for store in node.kind.stores().iter().filter(|store| !plan.stores.contains_key(*store)) {
+            let reason = format!("the store {store} is not one of this topology");
+            found.push(TopologyError::new("HW0160", &node.name, reason, "make it with the same StreamsBuilder"));
+        }
+    }
+    for store in plan.stores.keys() {
+        if !plan.nodes.iter().any(|node| node.kind.stores().contains(store)) {
+            let reason = "no processor was given this store".to_owned();
+            let help = "name it among the resources of process(..), or leave it out";
+            found.push(TopologyError::new("HW0164", store, reason, help));
+        }
+    }
+}
+
 /// A dead letter is the record as it came in, and a result is not one that came in.
 fn dead_letters(plan: &Plan, found: &mut Vec<TopologyError>) {
     for node in &plan.nodes {
@@ -222,14 +238,13 @@ fn dead_letters(plan: &Plan, found: &mut Vec<TopologyError>) {
 fn table_above(plan: &Plan, id: NodeId) -> Option<&str> {
     let mut open = plan.node(id)?.parents.clone();
     while let Some(node) = open.pop().and_then(|at| plan.node(at)) {
-        match &node.kind {
-            NodeKind::Table { store }
-            | NodeKind::Aggregate { store, .. }
-            | NodeKind::WindowedAggregate { store, .. } => {
-                return Some(store);
-            }
-            NodeKind::Repartition { topic: Some(_), .. } => {}
-            _ => open.extend(&node.parents),
+        // What a processor forwards is made of the record it was called for.
+        let is_processor = matches!(&node.kind, NodeKind::Stateful { op, .. } if op.starts_with("process"));
+        if let Some(store) = node.kind.stores().first().filter(|_| !is_processor) {
+            return Some(store);
+        }
+        if !matches!(node.kind, NodeKind::Repartition { topic: Some(_), .. }) {
+            open.extend(&node.parents);
         }
     }
     None

@@ -1,5 +1,7 @@
 //! What a processor is given: stores and outputs, declared once and opened once per task.
 
+use std::any::TypeId;
+
 use headwater_core::Result;
 
 use super::{Output, Port, output::Ports};
@@ -41,12 +43,14 @@ pub(crate) use sealed::Resource;
 #[derive(Debug, Default)]
 pub struct Declared {
     pub(crate) stores: Vec<String>,
-    pub(crate) outputs: Vec<&'static str>,
+    /// With the type of the [`Output`].
+    pub(crate) outputs: Vec<(&'static str, TypeId)>,
 }
 
 /// A task in which a processor's resources are being opened.
 pub struct Opening<'a, 'b> {
     pub(crate) builder: &'a mut TaskBuilder<'b>,
+    pub(crate) step: NodeId,
     /// The steps that read the outputs.
     pub(crate) readers: Vec<(&'static str, NodeId)>,
     pub(crate) ports: Ports,
@@ -72,7 +76,7 @@ impl Resources for () {
 
 impl<K: Data, V: Data> Resource for Output<K, V> {
     fn declare(&self, declared: &mut Declared) {
-        declared.outputs.push(self.name());
+        declared.outputs.push((self.name(), TypeId::of::<Self>()));
     }
 }
 
@@ -98,7 +102,7 @@ impl<K: Key, V: Data> Resources for StoreRef<K, V> {
     type Open = KeyValueStore<K, V>;
 
     fn open(&self, opening: &mut Opening<'_, '_>) -> Result<KeyValueStore<K, V>> {
-        self.open_in(opening.builder)
+        self.open_in(opening.builder, opening.step)
     }
 }
 

@@ -53,7 +53,7 @@ impl<K: Data, V: Data, P: Processor<K, V>> Process<K, V, P> {
             let step = Step { id, name: name.to_owned(), task: task.clone(), ports, me };
             Self { processor: RefCell::new(processor), next, step, types: PhantomData }
         });
-        task.runs(process.clone());
+        task.runs(id, process.clone());
         process
     }
 

@@ -11,6 +11,7 @@ use headwater_core::{Error, ErrorKind, Payload, Result, Serde, Timestamp};
 use super::{KvStore, StoreSerdes, scan::Scanned};
 use crate::{
     bounds::{Data, Key},
+    plan::NodeId,
     task::TaskContext,
     vocab::Materialized,
     wire::TaskBuilder,
@@ -37,9 +38,14 @@ impl<K, V> StoreRef<K, V> {
 }
 
 impl<K: Key, V: Data> StoreRef<K, V> {
-    pub(crate) fn open_in(&self, builder: &mut TaskBuilder<'_>) -> Result<KeyValueStore<K, V>> {
-        let serdes = StoreSerdes { keys: self.keys.clone(), values: self.values.clone() };
-        let rows = builder.key_value_store(&self.name, serdes)?;
+    /// The store's rows in a task, the same for all its steps; `id` is the one that asks.
+    pub(crate) fn open_in(&self, builder: &mut TaskBuilder<'_>, id: NodeId) -> Result<KeyValueStore<K, V>> {
+        let rows = builder.shared(&self.name, |builder| {
+            let serdes = StoreSerdes { keys: self.keys.clone(), values: self.values.clone() };
+            let rows = Rc::new(KvStore::new(&self.name, serdes, builder.env.store(&self.name)?, None));
+            builder.context.at_commit(id, rows.clone());
+            Ok(rows)
+        })?;
         Ok(KeyValueStore { rows, keys: self.keys.clone(), task: builder.context.clone() })
     }
 }
@@ -81,7 +87,10 @@ impl<K: Key, V: Data> KeyValueStore<K, V> {
     /// # Errors
     /// As [`KeyValueStore::get`].
     pub fn get_with_timestamp(&self, key: &K) -> Result<Option<(V, Timestamp)>> {
-        self.rows.get(key)
+        match self.rows.get(key)? {
+            Some(row) => Ok(Some(row)),
+            None => self.bytes(key).map(|_| None),
+        }
     }
 
     /// Sets the row of `key`.
@@ -194,7 +203,7 @@ impl<K: Key, V: Data> KeyValueStore<K, V> {
     }
 
     fn null_key(&self) -> Error {
-        null_key(self.rows.name())
+        null_key(&self.rows.name)
     }
 }
 

@@ -19,17 +19,6 @@ pub(crate) struct Scanned<K, V> {
 }
 
 impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
-    /// The value and time of `key`'s row.
-    pub(crate) fn get(&self, key: &K) -> Result<Option<(V, Timestamp)>> {
-        let mut buffer = self.buffer.borrow_mut();
-        let at = match buffer.find(key) {
-            Some(at) => at,
-            None => self.load(&mut buffer, key.clone())?.ok_or_else(|| null_key(&self.name))?,
-        };
-        let row = buffer.row(at);
-        Ok(row.and_then(|row| Some((row.value.clone()?, row.timestamp))))
-    }
-
     /// Sets or deletes the row of `key`.
     pub(crate) fn put(&self, key: K, value: Option<V>, timestamp: Timestamp) -> Result<()> {
         let known = self.change(key, Meta { timestamp, headers: &Headers::new() }, |row| {

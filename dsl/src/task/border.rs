@@ -1,8 +1,6 @@
 //! Records that wait inside a task: a step at the border to something slow takes them in and sends them on later, as if
 //! no time had passed.
 
-use std::rc::Rc;
-
 use headwater_core::{Error, Offset, TopicPartition};
 
 use super::{TaskContext, context::KeptRaw};
@@ -37,20 +35,6 @@ impl Standing {
 }
 
 impl TaskContext {
-    /// Adds a border. Children register before their parents.
-    pub(crate) fn at_border(&self, border: Rc<dyn Border>) {
-        self.borders.borrow_mut().push(border);
-    }
-
-    /// Sends on everything that waits, from upstream to downstream.
-    pub(crate) fn drain(&self) -> Flow {
-        if self.waiting.get() == 0 {
-            return Ok(());
-        }
-        let borders: Vec<_> = self.borders.borrow().iter().rev().cloned().collect();
-        borders.iter().try_for_each(|border| border.drain())
-    }
-
     /// The current record's surroundings. Counts one more record that waits.
     pub(crate) fn stand_aside(&self) -> Standing {
         self.waiting.set(self.waiting.get() + 1);

@@ -16,7 +16,7 @@ use super::{
     env::StoreChangeVisitor,
     timers::{Punctuation, Timers},
 };
-use crate::{dead_letter::Raw, wire::Flow};
+use crate::{dead_letter::Raw, plan::NodeId, wire::Flow};
 
 /// A step that takes part in commits.
 pub(crate) trait CommitStep {
@@ -84,6 +84,9 @@ impl KeptRaw {
     }
 }
 
+/// Steps with their nodes.
+type Steps<S> = RefCell<Vec<(NodeId, Rc<S>)>>;
+
 /// Shared by all operators of one task.
 pub struct TaskContext {
     pub(crate) id: TaskId,
@@ -110,15 +113,16 @@ pub struct TaskContext {
     pub(crate) source: Cell<usize>,
     /// The topics that the task reads, in the order of its sources.
     pub(crate) topics: OnceCell<Vec<String>>,
-    processors: RefCell<Vec<Rc<dyn ProcessorStep>>>,
+    processors: Steps<dyn ProcessorStep>,
     /// The current record's bytes, kept only if a step may dead-letter it later.
     pub(super) raw: RefCell<Option<KeptRaw>>,
     /// The steps that send records on later than they came, and how many records wait in them.
-    pub(super) borders: RefCell<Vec<Rc<dyn Border>>>,
+    borders: Steps<dyn Border>,
     pub(crate) waiting: Cell<usize>,
     pub(crate) queues: RefCell<Vec<Rc<Queue>>>,
-    commit_steps: RefCell<Vec<Rc<dyn CommitStep>>>,
-    time_steps: RefCell<Vec<Rc<dyn TimeStep>>>,
+    /// By node, so from upstream to downstream.
+    commit_steps: Steps<dyn CommitStep>,
+    time_steps: Steps<dyn TimeStep>,
 }
 
 impl std::fmt::Debug for TaskContext {
@@ -200,15 +204,29 @@ impl TaskContext {
         Ok(true)
     }
 
-    /// Adds a step that runs a processor. Children register before their parents.
-    pub(crate) fn runs(&self, step: Rc<dyn ProcessorStep>) {
-        self.processors.borrow_mut().push(step);
+    /// Adds the processor of node `id`.
+    pub(crate) fn runs(&self, id: NodeId, step: Rc<dyn ProcessorStep>) {
+        insert(&self.processors, id, step);
+    }
+
+    /// Adds the border of node `id`.
+    pub(crate) fn at_border(&self, id: NodeId, border: Rc<dyn Border>) {
+        insert(&self.borders, id, border);
+    }
+
+    /// Sends on everything that waits in a border, from upstream to downstream.
+    pub(crate) fn drain(&self) -> Flow {
+        if self.waiting.get() == 0 {
+            return Ok(());
+        }
+        let borders: Vec<_> = self.borders.borrow().iter().map(|(_, border)| border.clone()).collect();
+        borders.iter().try_for_each(|border| border.drain())
     }
 
     /// Starts all processors, from upstream to downstream.
     pub(crate) fn init_processors(&self) -> Flow {
         self.leave_record();
-        let steps: Vec<_> = self.processors.borrow().iter().rev().cloned().collect();
+        let steps: Vec<_> = self.processors.borrow().iter().map(|(_, step)| step.clone()).collect();
         steps.iter().try_for_each(|step| step.init())
     }
 
@@ -227,20 +245,20 @@ impl TaskContext {
         with(&Raw { topic: raw.topic.as_deref().unwrap_or_default(), partition: self.partition.get(), record: &record })
     }
 
-    /// Adds a step to commits. Children register before their parents.
-    pub(crate) fn at_commit(&self, step: Rc<dyn CommitStep>) {
-        self.commit_steps.borrow_mut().push(step);
+    /// Adds a step of node `id` to commits, which go from upstream to downstream.
+    pub(crate) fn at_commit(&self, id: NodeId, step: Rc<dyn CommitStep>) {
+        insert(&self.commit_steps, id, step);
     }
 
-    /// Adds a step to the passing of time. Children register before their parents.
-    pub(crate) fn on_time(&self, step: Rc<dyn TimeStep>) {
-        self.time_steps.borrow_mut().push(step);
+    /// Adds a step of node `id` to the passing of time, which goes from upstream to downstream.
+    pub(crate) fn on_time(&self, id: NodeId, step: Rc<dyn TimeStep>) {
+        insert(&self.time_steps, id, step);
     }
 
     /// Lets go of all steps, which hold this context in turn: without it a task would keep its stores open for ever.
     pub(crate) fn release(&self) {
-        let processors: Vec<_> = self.processors.borrow_mut().drain(..).rev().collect();
-        for processor in processors {
+        let processors: Vec<_> = self.processors.borrow_mut().drain(..).collect();
+        for (_, processor) in processors {
             // A task may end because of a panic, and a second one must not end the process.
             let _ = catch_unwind(AssertUnwindSafe(|| processor.close()));
         }
@@ -251,15 +269,15 @@ impl TaskContext {
 
     /// The commit steps from upstream to downstream.
     pub(crate) fn commit_steps(&self) -> Vec<Rc<dyn CommitStep>> {
-        self.commit_steps.borrow().iter().rev().cloned().collect()
+        self.commit_steps.borrow().iter().map(|(_, step)| step.clone()).collect()
     }
 
     /// Tells every step, from upstream to downstream, that time moved.
     pub(crate) fn time_moved(&self) -> Flow {
         // No window may close before the records that came before.
         self.drain()?;
-        for index in (0..self.time_steps.borrow().len()).rev() {
-            let step = self.time_steps.borrow().get(index).cloned();
+        for index in 0..self.time_steps.borrow().len() {
+            let step = self.time_steps.borrow().get(index).map(|(_, step)| step.clone());
             if let Some(step) = step {
                 step.time_moved()?;
             }
@@ -272,7 +290,7 @@ impl TaskContext {
         self.drain()?;
         self.leave_record();
         self.ended.set(true);
-        let steps: Vec<_> = self.time_steps.borrow().iter().rev().cloned().collect();
+        let steps: Vec<_> = self.time_steps.borrow().iter().map(|(_, step)| step.clone()).collect();
         for step in steps {
             step.end_of_input()?;
         }
@@ -288,4 +306,11 @@ impl TaskContext {
         self.queues.borrow_mut().push(queue.clone());
         Ok(queue)
     }
+}
+
+/// Inserts `step` behind all steps of earlier nodes: a node's parents come before it in the plan.
+fn insert<S: ?Sized>(steps: &Steps<S>, id: NodeId, step: Rc<S>) {
+    let mut steps = steps.borrow_mut();
+    let at = steps.partition_point(|(other, _)| *other <= id);
+    steps.insert(at, (id, step));
 }
