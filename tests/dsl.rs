@@ -7,8 +7,12 @@ mod dsl {
     mod compile_errors;
     mod driver;
     mod failures;
+    mod map_async;
     mod nulls;
     mod plan;
+    mod process_stores;
+    mod processors;
+    mod punctuation;
     mod quality;
     mod routing;
     mod tables;

@@ -13,7 +13,8 @@ use crate::{
     source::{Decoder, wire_source},
     store::StoreRef,
     topology::Topology,
-    vocab::{Consumed, Materialized, OnUndecodable},
+    vocab::{Consumed, Materialized, OnUndecodable, Topics},
+    wire::Wiring,
 };
 
 /// Describes a topology: streams and tables in, steps, topics and sinks out.
@@ -46,7 +47,8 @@ impl StreamsBuilder {
         Self { graph: Graph::new(app) }
     }
 
-    /// Reads `topic` as a stream of independent records.
+    /// Reads a topic, several, or all that match a pattern ([`Topics`]) as a stream of independent records. Records of
+    /// several topics are taken in the order of their time.
     ///
     /// Name the types once: by turbofish, by the variable's type or in the closures. Each topic is read once per
     /// topology; a stream may be used several times.
@@ -60,21 +62,28 @@ impl StreamsBuilder {
     /// assert!(app.build().is_ok());
     /// ```
     #[track_caller]
-    pub fn stream<K: Data, V: Data>(&self, topic: &str, consumed: impl Into<Consumed<K, V>>) -> KStream<K, V> {
-        let consumed = consumed.into();
+    pub fn stream<K: Data, V: Data>(
+        &self,
+        topics: impl Into<Topics>,
+        consumed: impl Into<Consumed<K, V>>,
+    ) -> KStream<K, V> {
+        let (topics, consumed) = (topics.into(), consumed.into());
         let dead_letter = match &consumed.on_undecodable {
             OnUndecodable::Fail => None,
             OnUndecodable::DeadLetter(topic) => Some(topic.clone()),
         };
-        let name = consumed.name.clone().unwrap_or_else(|| topic.to_owned());
+        let name = consumed.name.clone().or_else(|| topics.default_name());
         let kind = NodeKind::Source {
-            topic: topic.to_owned(),
+            topics: topics.names,
+            pattern: topics.pattern,
+            reset: consumed.reset,
             key: consumed.keys.format().to_owned(),
             value: consumed.values.format().to_owned(),
             dead_letter,
         };
         let decoder = Arc::new(Decoder::new(consumed));
-        let id = self.graph.add(Some(&name), "source", kind, Vec::new(), |wiring, id| wire_source(wiring, id, decoder));
+        let wire = |wiring: &mut Wiring, id| wire_source(wiring, id, decoder);
+        let id = self.graph.add(name.as_deref(), "source", kind, Vec::new(), wire);
         KStream::new(self.graph.clone(), id)
     }
 

@@ -79,8 +79,8 @@ impl Graph {
 
     /// Declares a store that steps are given later.
     pub(crate) fn declare_free_store(&self, name: &str, make: impl FnOnce(String) -> StoreSpec) {
-        let next = NodeId(self.lock().plan.nodes.len() as u32);
-        self.declare_store(next, name, make);
+        // No step is to blame if the name is taken.
+        self.declare_store(NodeId(u32::MAX), name, make);
     }
 
     /// Declares a global table's store.

@@ -14,6 +14,7 @@ mod graph;
 mod kgrouped;
 mod kstream;
 mod ktable;
+mod placing;
 mod plan;
 mod processor;
 mod quality;
@@ -26,6 +27,7 @@ mod topology;
 mod vocab;
 mod window;
 mod wire;
+mod writing;
 
 pub use bounds::{Data, Key, Shared, UserResult, Value};
 pub use builder::StreamsBuilder;
@@ -36,8 +38,8 @@ pub use kgrouped::{KGroupedStream, WindowedStream};
 pub use kstream::{KStream, Processed, Split};
 pub use ktable::KTable;
 pub use plan::{
-    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OldValues, Plan, PlanDiff, RuleSpec, StoreKind, StoreSpec,
-    Subtopology,
+    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OffsetReset, OldValues, Plan, PlanDiff, RuleSpec, StoreKind,
+    StoreSpec, Subtopology,
 };
 pub use processor::{
     FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Output, Port, Processor, ProcessorContext, ProcessorScope, Record,
@@ -51,6 +53,9 @@ pub use task::{
     TaskSource, Timer, TopicWriter,
 };
 pub use topology::Topology;
-pub use vocab::{Consumed, Grouped, Joined, Materialized, OnUndecodable, Produced, Repartitioned};
+pub use vocab::{
+    Arrival, Consumed, Grouped, Joined, Materialized, NegativeTime, OnUndecodable, Placement, Produced, Repartitioned,
+    Topics,
+};
 pub use window::{Tumbling, Windowed};
 pub use wire::{Change, Flow, Meta};

@@ -51,8 +51,8 @@ pub(crate) trait TableView<K, V> {
 type Wire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Box<dyn Any>> + Send + Sync>;
 /// Builds what looks up a table's rows; `Any` holds its `Rc<dyn TableView<K, V>>`.
 type ViewWire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Box<dyn Any>> + Send + Sync>;
-/// Builds what a source or repartition reads with.
-type SourceWire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Rc<dyn TaskSource>> + Send + Sync>;
+/// Builds what a source or repartition reads one of its topics with.
+type SourceWire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId, &str) -> Result<Rc<dyn TaskSource>> + Send + Sync>;
 
 /// The typed half of a topology: closures by node.
 #[derive(Default)]
@@ -100,11 +100,11 @@ impl Wiring {
         self.views.insert(id, Box::new(move |builder, id| Ok(Box::new(make(builder, id)?))));
     }
 
-    /// Registers how `id` reads its topic.
+    /// Registers how `id` reads each of its topics.
     pub(crate) fn source(
         &mut self,
         id: NodeId,
-        make: impl Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Rc<dyn TaskSource>> + Send + Sync + 'static,
+        make: impl Fn(&mut TaskBuilder<'_>, NodeId, &str) -> Result<Rc<dyn TaskSource>> + Send + Sync + 'static,
     ) {
         self.sources.insert(id, Box::new(make));
     }
@@ -212,12 +212,12 @@ impl<'a> TaskBuilder<'a> {
             .map_err(|_| broken(&format!("step {name} is a table of other types")))
     }
 
-    /// What the source or repartition `id` reads with.
-    pub(crate) fn source_of(&mut self, id: NodeId) -> Result<Rc<dyn TaskSource>> {
+    /// What the source or repartition `id` reads `topic` with.
+    pub(crate) fn source_of(&mut self, id: NodeId, topic: &str) -> Result<Rc<dyn TaskSource>> {
         let Some(wire) = self.wiring.sources.get(&id) else {
             return Err(broken(&format!("source {id} has no wiring")));
         };
-        wire(self, id)
+        wire(self, id, topic)
     }
 }
 

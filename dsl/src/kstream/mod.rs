@@ -16,6 +16,7 @@ mod select_key;
 mod sink;
 mod split;
 mod to;
+mod to_each;
 mod to_table;
 
 pub use process::Processed;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headwater_core::check_name;
 
-use super::{NodeId, NodeKind, Plan};
+use super::{Node, NodeId, NodeKind, Plan};
 use crate::error::TopologyError;
 
 /// Every mistake that the plan alone shows.
@@ -33,7 +33,12 @@ fn names(plan: &Plan, found: &mut Vec<TopologyError>) {
     for node in &plan.nodes {
         check(&node.name, "the node name", &node.name);
         match &node.kind {
-            NodeKind::Source { topic, .. } | NodeKind::To { topic, .. } => check(&node.name, "the topic", topic),
+            NodeKind::To { topic, .. } => check(&node.name, "the topic", topic),
+            NodeKind::Source { topics, .. } | NodeKind::ToEach { topics, .. } => {
+                for topic in topics {
+                    check(&node.name, "the topic", topic);
+                }
+            }
             NodeKind::Repartition { label, .. } => check(&node.name, "the repartition's name", label),
             _ => {}
         }
@@ -66,15 +71,16 @@ fn duplicates(plan: &Plan, found: &mut Vec<TopologyError>) {
                 "the name becomes a topic's name; rename one",
             ));
         }
-        if let NodeKind::Source { topic, .. } = &node.kind
-            && let Some(first) = sources.insert(topic, &node.name)
-        {
-            found.push(TopologyError::new(
-                "HW0103",
-                &node.name,
-                format!("topic {topic} is read twice, by {first} and {}", node.name),
-                "read it once and use the stream several times: each use gets every record",
-            ));
+        let NodeKind::Source { topics, .. } = &node.kind else { continue };
+        for topic in topics {
+            if let Some(first) = sources.insert(topic, &node.name) {
+                found.push(TopologyError::new(
+                    "HW0103",
+                    &node.name,
+                    format!("topic {topic} is read twice, by {first} and {}", node.name),
+                    "read it once and use the stream several times: each use gets every record",
+                ));
+            }
         }
     }
 }
@@ -116,6 +122,7 @@ fn partitions(plan: &Plan, found: &mut Vec<TopologyError>) {
         if !node.kind.needs_keys_together() {
             continue;
         }
+        partitioners(plan, node, found);
         let mut counts: Vec<(String, i32)> = Vec::new();
         for id in plan.sources_met_in(node) {
             if let Some(NodeKind::Repartition { label, partitions: Some(n), .. }) = plan.node(id).map(|n| &n.kind) {
@@ -131,6 +138,27 @@ fn partitions(plan: &Plan, found: &mut Vec<TopologyError>) {
                 "give them the same number of partitions",
             ));
         }
+    }
+}
+
+/// What meets at one store or join must be partitioned alike. Of an input topic nobody knows: it counts as written by
+/// the default partitioner.
+fn partitioners(plan: &Plan, node: &Node, found: &mut Vec<TopologyError>) {
+    let met = plan.sources_met_in(node);
+    let of = |id: &NodeId| match plan.node(*id).map(|node| (&node.name, &node.kind)) {
+        Some((_, NodeKind::Repartition { label, partitioner, .. })) => Some((label.as_str(), partitioner.as_deref())),
+        Some((name, _)) => Some((name.as_str(), None)),
+        None => None,
+    };
+    let ways: Vec<(&str, Option<&str>)> = met.iter().filter_map(of).collect();
+    if ways.windows(2).any(|pair| matches!(pair, [a, b] if a.1 != b.1)) {
+        let list: Vec<_> = ways.iter().map(|(name, by)| format!("{name} by {}", by.unwrap_or("default"))).collect();
+        found.push(TopologyError::new(
+            "HW0166",
+            &node.name,
+            format!("the inputs are partitioned in different ways: {}", list.join(", ")),
+            "give both repartitions the same partitioner under the same name, or none",
+        ));
     }
 }
 
@@ -171,15 +199,29 @@ fn rules(plan: &Plan, found: &mut Vec<TopologyError>) {
 fn topics(plan: &Plan, found: &mut Vec<TopologyError>) {
     let written = plan.output_topics();
     for node in &plan.nodes {
-        if let NodeKind::Source { topic, .. } = &node.kind
-            && written.contains(&topic.as_str())
-        {
+        let NodeKind::Source { topics, pattern, .. } = &node.kind else { continue };
+        if let Some(topic) = topics.iter().find(|topic| written.contains(&topic.as_str())) {
             found.push(TopologyError::new(
                 "HW0109",
                 &node.name,
                 format!("topic {topic} is both read and written by this topology"),
                 "a topology that feeds itself never reaches the end of its input; use another topic",
             ));
+        }
+        let flaw = match pattern {
+            None if topics.is_empty() => "no topic is named".to_owned(),
+            None => continue,
+            Some(pattern) => match regex::Regex::new(pattern) {
+                Ok(_) => continue,
+                Err(error) => format!("{pattern} is no regular expression: {error}"),
+            },
+        };
+        found.push(TopologyError::new("HW0165", &node.name, flaw, "name at least one topic, or correct the pattern"));
+    }
+    for node in &plan.nodes {
+        if matches!(&node.kind, NodeKind::ToEach { topics, .. } if topics.is_empty()) {
+            let reason = "there is no topic to choose from".to_owned();
+            found.push(TopologyError::new("HW0165", &node.name, reason, "name the topics that records may go to"));
         }
     }
     if !plan.nodes.iter().any(|node| matches!(node.kind, NodeKind::Source { .. })) {

@@ -214,7 +214,11 @@ pub(crate) fn queues_of(builder: &TaskBuilder<'_>, id: NodeId) -> Result<Vec<Rc<
                     queues.push(builder.context.queue(&upstream_queue(topic, upstream as u64))?);
                 }
             }
-            NodeKind::Source { topic, .. } => queues.push(builder.context.queue(topic)?),
+            NodeKind::Source { topics, .. } => {
+                for topic in topics {
+                    queues.push(builder.context.queue(topic)?);
+                }
+            }
             _ => {}
         }
     }

@@ -74,9 +74,9 @@ impl ProcessorTask {
         let context = Rc::new(TaskContext::new(id, memo, env.run_id(), env.clock())?);
         let mut builder = TaskBuilder::new(plan, topology.wiring(), part, env, context.clone());
         let mut sources = Vec::new();
-        for node in plan.subtopologies.get(part).map(|p| p.sources.clone()).unwrap_or_default() {
-            let source = builder.source_of(node)?;
-            let topic = plan.topic_read_by(node).unwrap_or_default().to_owned();
+        for (node, topic) in plan.inputs_of(part) {
+            let source = builder.source_of(node, topic)?;
+            let topic = topic.to_owned();
             let node = builder.node(node)?;
             let internal = matches!(node.kind, NodeKind::Repartition { .. });
             let upstream_tasks = if internal { env.upstream_tasks(&topic) } else { 0 };

@@ -138,6 +138,7 @@ impl TopologyTestDriver {
     }
 
     fn start(topology: Topology, options: Options) -> Result<Self> {
+        let topology = topology.with_topics(options.of_topics.keys().map(String::as_str));
         let plan = topology.plan();
         let count = |topic: &str| options.of_topics.get(topic).copied();
         let mut counts = plan.partition_counts(&|topic| count(topic).or(Some(options.partitions)))?;

@@ -150,9 +150,7 @@ impl TaskEnv for Env<'_> {
 
     fn upstream_tasks(&self, topic: &str) -> usize {
         let plan = self.around.topology.plan();
-        let node = plan.nodes.iter().find(|node| plan.topic_read_by(node.id) == Some(topic));
-        let part = node.and_then(|node| plan.upstream_of(node.id));
-        let tasks = part.and_then(|part| plan.task_count(part, &self.around.counts));
+        let tasks = plan.writer_of(topic).and_then(|part| plan.task_count(part, &self.around.counts));
         tasks.and_then(|tasks| usize::try_from(tasks).ok()).unwrap_or(1)
     }
 

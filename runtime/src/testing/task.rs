@@ -49,8 +49,9 @@ impl DrivenTask {
         let part = plan.subtopologies.get(id.subtopology as usize).cloned().unwrap_or_default();
         let stores = part.stores.iter().map(|store| (store.clone(), Rc::default())).collect();
         let committed = Committed { stores, memo: BTreeMap::new() };
-        let topics = part.sources.iter().map(|node| plan.topic_read_by(*node).unwrap_or_default());
-        let inputs = topics
+        let inputs = plan
+            .inputs_of(id.subtopology as usize)
+            .map(|(_, topic)| topic)
             .enumerate()
             .filter(|(_, topic)| around.counts.get(*topic).is_some_and(|count| id.partition < *count))
             .map(|(source, topic)| {
