@@ -3,7 +3,9 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
 
 use headwater::dsl::{GlobalReader, TaskEnv, ThreadWriters, TopicWriter};
-use headwater_core::{Clock, Error, ErrorKind, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader, SystemClock};
+use headwater_core::{
+    Clock, Error, ErrorKind, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader, SystemClock,
+};
 
 /// A store that its task reads and its commits write.
 #[derive(Default)]

@@ -42,8 +42,8 @@ pub use plan::{
     StoreSpec, Subtopology,
 };
 pub use processor::{
-    FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Output, Port, Processor, ProcessorContext, ProcessorScope, Record,
-    RecordMetadata, Resources,
+    FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Output, Port, Processor, ProcessorContext, ProcessorScope,
+    Record, RecordMetadata, Resources,
 };
 pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
 pub use sinking::{AnySink, AnyWriter, ThreadWriters};

@@ -18,11 +18,7 @@ pub(crate) struct Placing<K, V> {
 }
 
 impl<K, V> Placing<K, V> {
-    pub(crate) fn new(
-        builder: &TaskBuilder<'_>,
-        id: NodeId,
-        partitioner: Option<Partitioner<K, V>>,
-    ) -> Result<Self> {
+    pub(crate) fn new(builder: &TaskBuilder<'_>, id: NodeId, partitioner: Option<Partitioner<K, V>>) -> Result<Self> {
         let node = builder.node(id)?.name.clone();
         let nowhere = builder.context.memo.slot(&format!("no-partition:{node}"), 0)?;
         Ok(Self { id, node, partitioner, nowhere })

@@ -57,8 +57,7 @@ impl<K: Data, V: Data> RecordWriter<K, V> {
             Some(key) => partition_for_key(key, partitions),
             None => self.context.id.partition.rem_euclid(partitions.max(1)),
         };
-        self.placing.each(&placement, by_key, |partition| {
-            topic.send(partition, meta.timestamp, key, value, meta.headers)
-        })
+        self.placing
+            .each(&placement, by_key, |partition| topic.send(partition, meta.timestamp, key, value, meta.headers))
     }
 }

@@ -230,7 +230,11 @@ fn a_null_key_is_a_named_error() {
             _: &mut ProcessorContext<'_, Option<String>, i64>,
             record: Record<'_, Option<String>, i64>,
         ) -> UserResult<()> {
-            if record.value == 0 { self.0.get(&record.key)?.map(drop) } else { Some(self.0.put(record.key, 1)?) };
+            if record.value == 0 {
+                self.0.get(&record.key)?.map(drop)
+            } else {
+                Some(self.0.put(record.key, 1)?)
+            };
             Ok(())
         }
     }

@@ -121,7 +121,11 @@ impl Processor<String, i64> for Sort {
 
     fn process(&mut self, cx: &mut Cx<'_>, record: Rec<'_>) -> UserResult<()> {
         self.text.forward(cx, Record::new(record.value, record.key.clone(), record.timestamp))?;
-        if record.value % 2 == 0 { cx.forward_to(&EVEN, record)? } else { cx.forward(record)? }
+        if record.value % 2 == 0 {
+            cx.forward_to(&EVEN, record)?
+        } else {
+            cx.forward(record)?
+        }
         Ok(())
     }
 }
@@ -155,10 +159,8 @@ fn a_side_output_of_other_types_reaches_its_steps() {
 
 #[test]
 fn forwarding_to_an_output_that_was_not_declared_is_an_error_that_names_it_and_the_record() {
-    let mut driver = TopologyTestDriver::new(one(|| {
-        |cx: &mut Cx<'_>, record: Rec<'_>| Ok(cx.forward_to(&EVEN, record)?)
-    }))
-    .unwrap();
+    let mut driver =
+        TopologyTestDriver::new(one(|| |cx: &mut Cx<'_>, record: Rec<'_>| Ok(cx.forward_to(&EVEN, record)?))).unwrap();
     let error = pipe(&mut driver, 7, 0).unwrap_err();
     assert_eq!(error.code(), "HW0240");
     for part in ["even", "node step", "in-0@0", "declared are: none"] {
@@ -168,10 +170,9 @@ fn forwarding_to_an_output_that_was_not_declared_is_an_error_that_names_it_and_t
 
 #[test]
 fn forwarding_a_negative_time_or_from_init_is_a_named_error() {
-    let mut driver = TopologyTestDriver::new(one(|| {
-        |cx: &mut Cx<'_>, record: Rec<'_>| Ok(cx.forward(record.with_timestamp(-1))?)
-    }))
-    .unwrap();
+    let mut driver =
+        TopologyTestDriver::new(one(|| |cx: &mut Cx<'_>, record: Rec<'_>| Ok(cx.forward(record.with_timestamp(-1))?)))
+            .unwrap();
     assert_eq!(pipe(&mut driver, 7, 0).unwrap_err().code(), "HW0241");
 
     struct Early;
@@ -297,7 +298,9 @@ fn mistakes_around_processors_are_reported_together_with_their_places() {
     codes.sort_unstable();
     let expected = [("HW0160", "strangers"), ("HW0161", "none-even"), ("HW0162", "same"), ("HW0164", "forgotten")];
     assert_eq!(codes, expected);
-    assert!(errors.iter().filter(|e| e.code != "HW0164").all(|e| e.location.as_ref().unwrap().contains("processors.rs")));
+    assert!(
+        errors.iter().filter(|e| e.code != "HW0164").all(|e| e.location.as_ref().unwrap().contains("processors.rs"))
+    );
 }
 
 #[test]
@@ -320,8 +323,7 @@ fn what_a_timer_forwards_can_be_no_dead_letter() {
     let app = StreamsBuilder::new("demo");
     app.stream::<String, i64>("in", Json)
         .process("ticks", (), |()| Ticks)
-        .validate("rules", Rules::new().rule(Rule::custom("positive", |n: &i64| *n > 0)))
-        .dead_letter("rejected")
+        .validate("rules", Rules::new().rule(Rule::custom("positive", |n: &i64| *n > 0).dead_letter("rejected")))
         .to("out", Json);
     let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
     pipe(&mut driver, -5, 0).unwrap();

@@ -209,7 +209,8 @@ impl<K: Data, V: Data> Waiting<K, V> {
                 let at_head = questions.front().is_some_and(|head| matches!(head.state, State::Answered(_)));
                 if at_head { questions.pop_front() } else { None }
             };
-            let Some(Question { key, timestamp, headers, standing, state: State::Answered(value), .. }) = answered else {
+            let Some(Question { key, timestamp, headers, standing, state: State::Answered(value), .. }) = answered
+            else {
                 return Ok(self.questions.borrow().len());
             };
             let meta = Meta { timestamp, headers: &headers };

@@ -185,7 +185,7 @@ pub enum OffsetReset {
     Latest,
     /// At the first record that is at most so many milliseconds old by the run's clock.
     ByDuration(i64),
-    /// Nowhere: a run does not start without committed offsets (`HW0610`).
+    /// Nowhere: a run does not start without committed offsets (`HW0640`).
     None,
 }
 
@@ -408,7 +408,8 @@ impl Plan {
             NodeKind::Source { topics, .. } => Some(topics.iter().map(String::as_str)),
             _ => None,
         });
-        let mut topics: Vec<_> = sources.flatten().chain(self.global_stores.values().map(|g| g.topic.as_str())).collect();
+        let mut topics: Vec<_> =
+            sources.flatten().chain(self.global_stores.values().map(|g| g.topic.as_str())).collect();
         topics.sort_unstable();
         topics.dedup();
         topics

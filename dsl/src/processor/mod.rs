@@ -8,11 +8,11 @@ mod step;
 mod traits;
 
 pub use context::{FixedKeyContext, ProcessorContext, ProcessorScope, RecordMetadata};
-pub use output::{Output, Port};
 pub(crate) use output::Ports;
+pub use output::{Output, Port};
 pub use record::{FixedKeyRecord, Record};
 pub use resources::Resources;
-pub(crate) use resources::{Declared, Opening, Resource};
-pub(crate) use step::{FixedKey, Process};
+pub(crate) use resources::{Declared, Opening};
 use step::Step;
+pub(crate) use step::{FixedKey, Process};
 pub use traits::{FixedKeyProcessor, Processor};

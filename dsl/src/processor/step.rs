@@ -128,11 +128,7 @@ impl<K: Data, V: Data, P: FixedKeyProcessor<K, V>> Processor<K, V> for FixedKey<
         self.0.init(&mut FixedKeyContext { scope: cx.scope, next: cx.next })
     }
 
-    fn process(
-        &mut self,
-        cx: &mut ProcessorContext<'_, K, P::ValueOut>,
-        record: Record<'_, K, V>,
-    ) -> UserResult<()> {
+    fn process(&mut self, cx: &mut ProcessorContext<'_, K, P::ValueOut>, record: Record<'_, K, V>) -> UserResult<()> {
         let Record { key, value, timestamp, headers } = record;
         let record = FixedKeyRecord { key, value, timestamp, headers };
         self.0.process(&mut FixedKeyContext { scope: cx.scope, next: cx.next }, record)

@@ -114,7 +114,8 @@ impl<K: Data, V: Data> Validate<K, V> {
                 let Some(letters) = letters else { return Ok(()) };
                 let message = format!("broke {names} of {}", self.name);
                 if !self.context.has_record() {
-                    let what = format!("a record that a timer forwarded {message}, but only an input can be a dead letter");
+                    let what =
+                        format!("a record that a timer forwarded {message}, but only an input can be a dead letter");
                     return Err(Error::new(ErrorKind::User, "HW0246", what)
                         .at_node(&self.name)
                         .help("test it in the processor, or send such records elsewhere with .split()"));

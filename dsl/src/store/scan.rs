@@ -15,7 +15,6 @@ const ROWS_AT_MOST: usize = 1_000_000;
 pub(crate) struct Scanned<K, V> {
     pub(crate) key: K,
     pub(crate) value: V,
-    pub(crate) timestamp: Timestamp,
 }
 
 impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
@@ -39,7 +38,7 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
         let take_changed = |at: usize, rows: &mut Vec<Scanned<K, V>>| {
             let Some(row) = buffer.row(at) else { return };
             if let Some(value) = row.value.clone() {
-                rows.push(Scanned { key: row.key.clone(), value, timestamp: row.timestamp });
+                rows.push(Scanned { key: row.key.clone(), value });
             }
         };
         let mut failure = None;
@@ -88,8 +87,8 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
 
     fn decode_stored(&self, key: &[u8], stored: &[u8]) -> Result<Scanned<K, V>> {
         let typed = self.serdes.keys.decode(Some(key)).map_err(|error| self.damaged(&error))?;
-        let (timestamp, value) = self.decode_value(stored)?;
-        Ok(Scanned { key: typed, value, timestamp })
+        let (_, value) = self.decode_value(stored)?;
+        Ok(Scanned { key: typed, value })
     }
 }
 

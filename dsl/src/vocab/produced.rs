@@ -35,11 +35,7 @@ impl<K: Data, V: Data> Produced<K, V> {
     /// assert_eq!(driver.output::<String, i64>("out", Json).read(&mut driver).unwrap()[0].partition, 3);
     /// ```
     #[must_use]
-    pub fn partitioner<P: Into<Placement>>(
-        mut self,
-        name: &str,
-        choose: impl Fn(&K, &V, i32) -> P + Shared,
-    ) -> Self {
+    pub fn partitioner<P: Into<Placement>>(mut self, name: &str, choose: impl Fn(&K, &V, i32) -> P + Shared) -> Self {
         self.partitioner = Some(Partitioner::new(name, choose));
         self
     }

@@ -26,7 +26,13 @@ impl<K: Data, V: Data> Repartitioned<K, V> {
 
     /// A repartition called `name` with these serdes.
     pub fn with(name: &str, keys: impl Serde<K>, values: impl Serde<V>) -> Self {
-        Self { name: name.to_owned(), keys: Arc::new(keys), values: Arc::new(values), partitions: None, partitioner: None }
+        Self {
+            name: name.to_owned(),
+            keys: Arc::new(keys),
+            values: Arc::new(values),
+            partitions: None,
+            partitioner: None,
+        }
     }
 
     /// Gives the topic this many partitions. Default: as many as the widest topic upstream.
@@ -43,11 +49,7 @@ impl<K: Data, V: Data> Repartitioned<K, V> {
     /// (`HW0166`), so give equal ones equal names and others another one. Records of one key that go to different
     /// partitions are counted apart.
     #[must_use]
-    pub fn partitioner<P: Into<Placement>>(
-        mut self,
-        name: &str,
-        choose: impl Fn(&K, &V, i32) -> P + Shared,
-    ) -> Self {
+    pub fn partitioner<P: Into<Placement>>(mut self, name: &str, choose: impl Fn(&K, &V, i32) -> P + Shared) -> Self {
         self.partitioner = Some(Partitioner::new(name, choose));
         self
     }

@@ -13,7 +13,8 @@ use std::{
 
 use bytes::Bytes;
 use headwater_core::{
-    Clock, Error, ErrorKind, Headers, ManualClock, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader, Timestamp,
+    Clock, Error, ErrorKind, Headers, ManualClock, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader,
+    Timestamp,
 };
 use headwater_dsl::{GlobalReader, TaskEnv, ThreadWriters, TopicWriter, Topology};
 

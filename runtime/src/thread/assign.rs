@@ -134,6 +134,6 @@ impl StreamThread {
 
 fn no_offset(app: &str, partition: &TopicPartition) -> Error {
     let what = format!("{app} has committed no offset of {partition}, and its source has none to begin at");
-    Error::new(ErrorKind::Config, "HW0610", what)
+    Error::new(ErrorKind::Config, "HW0640", what)
         .help("give the source another reset, such as OffsetReset::Earliest, or set the group's offsets")
 }

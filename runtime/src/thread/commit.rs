@@ -53,9 +53,8 @@ impl StreamThread {
         }
         self.gather_changes()?;
         let lineage: Vec<LineageRange> = self.tasks.values().flat_map(StreamTask::lineage).collect();
-        let news = |task: &StreamTask| {
-            task.ended && !task.complete || task.punctuated || task.processor.commit_requested()
-        };
+        let news =
+            |task: &StreamTask| task.ended && !task.complete || task.punctuated || task.processor.commit_requested();
         if lineage.is_empty() && self.outbox.bytes() == 0 && !self.tasks.values().any(news) {
             return Ok(());
         }
