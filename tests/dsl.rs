@@ -9,12 +9,14 @@ mod dsl {
     mod failures;
     mod map_async;
     mod nulls;
+    mod partitioners;
     mod plan;
     mod process_stores;
     mod processors;
     mod punctuation;
     mod quality;
     mod routing;
+    mod sources;
     mod tables;
     mod time_across_repartition;
     mod undecodable;

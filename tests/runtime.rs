@@ -4,8 +4,10 @@
 mod runtime {
     mod common;
     mod order;
+    mod processors;
     mod replay;
     mod restart;
     mod snapshots;
+    mod sources;
     mod threads;
 }

@@ -106,7 +106,7 @@ impl<K: Data, V: Data, P: Processor<K, V>> Punctuated for Process<K, V, P> {
 
 impl<K: Data, V: Data, P: Processor<K, V>> ProcessorStep for Process<K, V, P> {
     fn init(&self) -> Flow {
-        self.call(Phase::Init, |processor, context| processor.init(context))
+        self.call(Phase::Init, P::init)
     }
 
     fn close(&self) {

@@ -62,6 +62,9 @@ impl<K, V> std::fmt::Debug for StoreRef<K, V> {
     }
 }
 
+/// From where and up to where, if it has an end.
+type ByteRange = (Vec<u8>, Option<Vec<u8>>);
+
 /// A task's rows of a key-value store, as a processor reads and writes them. Writes are seen at once by every processor
 /// of the task, and become durable, with the changelog, in the transaction that commits their input.
 ///
@@ -169,6 +172,7 @@ impl<K: Key, V: Data> KeyValueStore<K, V> {
     ///
     /// # Errors
     /// As there.
+    #[expect(clippy::needless_pass_by_value, reason = "formats are words without content")]
     pub fn prefix<P: 'static>(&self, prefix: &P, serde: impl Serde<P>) -> Result<Rows<K, V>> {
         let mut from = Vec::new();
         if serde.encode(prefix, &mut from).map_err(|e| e.while_encoding("a prefix of keys"))? == Payload::Null {
@@ -179,7 +183,7 @@ impl<K: Key, V: Data> KeyValueStore<K, V> {
     }
 
     /// The bytes from which and up to (not including) which keys lie; `None` if the range is empty.
-    fn bounds(&self, range: &impl RangeBounds<K>) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>> {
+    fn bounds(&self, range: &impl RangeBounds<K>) -> Result<Option<ByteRange>> {
         let from = match range.start_bound() {
             Bound::Unbounded => Vec::new(),
             Bound::Included(key) => self.bytes(key)?,

@@ -26,10 +26,13 @@ impl From<Vec<i32>> for Placement {
     }
 }
 
+/// From key, value and the count of partitions.
+type Choose<K, V> = dyn Fn(&K, &V, i32) -> Placement + Send + Sync;
+
 /// A user's partitioner and the name by which the plan knows it.
 pub(crate) struct Partitioner<K, V> {
     pub(crate) name: String,
-    pub(crate) choose: Arc<dyn Fn(&K, &V, i32) -> Placement + Send + Sync>,
+    pub(crate) choose: Arc<Choose<K, V>>,
 }
 
 impl<K, V> Clone for Partitioner<K, V> {
