@@ -16,6 +16,7 @@ mod dsl {
     mod punctuation;
     mod quality;
     mod routing;
+    mod set_aside;
     mod sources;
     mod tables;
     mod time_across_repartition;

@@ -7,6 +7,7 @@ mod runtime {
     mod processors;
     mod replay;
     mod restart;
+    mod set_aside;
     mod snapshots;
     mod sources;
     mod threads;

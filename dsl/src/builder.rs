@@ -13,7 +13,7 @@ use crate::{
     source::{Decoder, wire_source},
     store::StoreRef,
     topology::Topology,
-    vocab::{Consumed, Materialized, OnUndecodable, Topics},
+    vocab::{Consumed, Materialized, OnFailure, OnUndecodable, Topics},
     wire::Wiring,
 };
 
@@ -183,6 +183,29 @@ impl StreamsBuilder {
         let store = store.into();
         self.graph.declare_free_store(&store.name, declare(&store));
         StoreRef::new(&store)
+    }
+
+    /// Says what happens to a record at which a step of the program fails or panics. Default: the program stops.
+    ///
+    /// What a step does later than its record (in a punctuator, or behind a cached table at the commit) belongs to no
+    /// record, and a failure there always stops the program.
+    ///
+    /// ```
+    /// use headwater::prelude::*;
+    ///
+    /// let app = StreamsBuilder::new("demo");
+    /// app.on_failure(OnFailure::DeadLetter("numbers.failed".into()));
+    /// app.stream::<String, String>("in", Text).try_map_values(|text| Ok(text.parse::<i64>()?)).to("numbers", Json);
+    /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    /// let mut input = driver.input::<String, String>("in", Text);
+    /// for text in ["1", "two", "3"] {
+    ///     input.pipe(&mut driver, "k".into(), text.into(), 0).unwrap();
+    /// }
+    /// assert_eq!(driver.output::<String, i64>("numbers", Json).read_values(&mut driver).unwrap(), [1, 3]);
+    /// assert_eq!(driver.output::<String, String>("numbers.failed", Text).read_values(&mut driver).unwrap(), ["two"]);
+    /// ```
+    pub fn on_failure(&self, on_failure: OnFailure) {
+        self.graph.lock().plan.on_failure = on_failure;
     }
 
     /// Checks the topology and finishes it.

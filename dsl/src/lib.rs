@@ -47,15 +47,18 @@ pub use processor::{
 };
 pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
 pub use sinking::{AnySink, AnyWriter, ThreadWriters};
-pub use store::{KeyValueStore, Rows, StoreRef, decode_row, decode_window_key, encode_window_key};
+pub use store::{
+    KeyValueStore, Rows, StoreRef, TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_window_key,
+    encode_timed_key, encode_window_key, timed_key_prefix,
+};
 pub use task::{
     GlobalReader, Memo, PanicGuard, ProcessorTask, Punctuation, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv,
     TaskSource, Timer, TopicWriter,
 };
 pub use topology::Topology;
 pub use vocab::{
-    Arrival, Consumed, Grouped, Joined, Materialized, NegativeTime, OnUndecodable, Placement, Produced, Repartitioned,
-    Topics,
+    Arrival, Consumed, Grouped, Joined, Materialized, NegativeTime, OnFailure, OnUndecodable, Placement, Produced,
+    Repartitioned, Topics,
 };
 pub use window::{Tumbling, Windowed};
 pub use wire::{Change, Flow, Meta};

@@ -95,6 +95,8 @@ pub struct TaskContext {
     pub(crate) stream_time: Slot,
     /// The sender's stream time of the current record, if it came from one of several upstream tasks.
     pub(crate) sender_time: Cell<Option<Timestamp>>,
+    /// Whether a record is being processed: if a step panics it stays so.
+    pub(crate) at_work: Cell<bool>,
     /// Partition and offset of the current record.
     pub(crate) partition: Cell<i32>,
     pub(crate) offset: Cell<Offset>,
@@ -138,6 +140,7 @@ impl TaskContext {
             stream_time: memo.slot("stream-time", Timestamp::MIN)?,
             memo,
             sender_time: Cell::new(None),
+            at_work: Cell::new(false),
             partition: Cell::new(-1),
             offset: Cell::new(-1),
             ended: Cell::new(false),

@@ -6,6 +6,7 @@ mod border;
 mod clock;
 mod context;
 mod env;
+mod failures;
 mod memo;
 mod processor;
 mod timers;
@@ -18,6 +19,7 @@ pub(crate) use clock::{
 pub use context::TaskContext;
 pub(crate) use context::{CommitStep, ProcessorStep, TimeStep};
 pub use env::{GlobalReader, StoreChangeVisitor, TaskEnv, TopicWriter};
+pub(crate) use failures::Failures;
 pub use memo::Memo;
 pub(crate) use memo::Slot;
 pub(crate) use processor::panicked;

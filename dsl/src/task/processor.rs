@@ -6,10 +6,13 @@ use std::{
     rc::Rc,
 };
 
-use headwater_core::{Error, ErrorKind, RecordRef, Result, TaskId, Timestamp};
+use headwater_core::{Error, ErrorKind, Offset, RecordRef, Result, TaskId, Timestamp, TopicPartition};
 
-use super::{Blame, CommitStep, Memo, Punctuation, TaskContext, TaskEnv, clock, env::StoreChangeVisitor};
+use super::{
+    Blame, CommitStep, Failures, Memo, Punctuation, Slot, TaskContext, TaskEnv, clock, env::StoreChangeVisitor,
+};
 use crate::{
+    dead_letter::Raw,
     plan::{NodeKind, Plan},
     topology::Topology,
     wire::TaskBuilder,
@@ -25,6 +28,14 @@ pub trait TaskSource {
     /// # Errors
     /// If it cannot be decoded and no dead-letter topic takes it, or if a step fails on it.
     fn process(&self, record: &RecordRef<'_>) -> Result<()>;
+
+    /// Takes a record at which a step has failed, without processing it: gives it as it came in to `keep`.
+    ///
+    /// # Errors
+    /// What `keep` returns.
+    fn set_aside(&self, record: &RecordRef<'_>, keep: &mut dyn FnMut(&RecordRef<'_>) -> Result<()>) -> Result<()> {
+        keep(record)
+    }
 }
 
 /// A topic that a task reads, with what reads it.
@@ -38,6 +49,8 @@ pub struct SourceHandle {
     pub(crate) source: Rc<dyn TaskSource>,
     /// For an internal topic: how many upstream tasks write to it.
     upstream_tasks: usize,
+    /// How many of its records were set aside; counted only if the topology does so.
+    failed: Option<Slot>,
 }
 
 impl std::fmt::Debug for SourceHandle {
@@ -53,6 +66,7 @@ pub struct ProcessorTask {
     sources: Vec<SourceHandle>,
     commit_steps: CommitSteps,
     names: Rc<[String]>,
+    failures: Failures,
 }
 
 struct CommitSteps(Vec<Rc<dyn CommitStep>>);
@@ -72,6 +86,7 @@ impl ProcessorTask {
         let plan = topology.plan();
         let part = id.subtopology as usize;
         let context = Rc::new(TaskContext::new(id, memo, env.run_id(), env.clock())?);
+        let failures = Failures::new(&plan.on_failure, env)?;
         let mut builder = TaskBuilder::new(plan, topology.wiring(), part, env, context.clone());
         let mut sources = Vec::new();
         for (node, topic) in plan.inputs_of(part) {
@@ -80,11 +95,12 @@ impl ProcessorTask {
             let node = builder.node(node)?;
             let internal = matches!(node.kind, NodeKind::Repartition { .. });
             let upstream_tasks = if internal { env.upstream_tasks(&topic) } else { 0 };
-            sources.push(SourceHandle { topic, internal, node: node.name.clone(), source, upstream_tasks });
+            let failed = if failures.policy.is_some() { Some(failed_slot(&context, &topic)?) } else { None };
+            sources.push(SourceHandle { topic, internal, node: node.name.clone(), source, upstream_tasks, failed });
         }
         let commit_steps = CommitSteps(context.commit_steps());
         let _ = context.topics.set(sources.iter().map(|source| source.topic.clone()).collect());
-        let task = Self { context, sources, commit_steps, names: node_names(plan) };
+        let task = Self { context, sources, commit_steps, names: node_names(plan), failures };
         task.panic_guard().run(|| task.context.init_processors())?;
         Ok(task)
     }
@@ -119,9 +135,12 @@ impl ProcessorTask {
         self.context.offset.set(record.offset);
         self.context.source.set(source);
         self.context.idle.set(false);
+        self.context.at_work.set(true);
         handle.source.process(record).map_err(|error| error.at_node(&handle.node))?;
         // After each record, so that where the timers fire does not depend on how records come in batches.
-        self.context.fire_timers(Punctuation::StreamTime, self.context.stream_time.get()).map(drop)
+        self.context.fire_timers(Punctuation::StreamTime, self.context.stream_time.get())?;
+        self.context.at_work.set(false);
+        Ok(())
     }
 
     /// Fires the wall-clock timers that are due by the run's clock; true if any did. Call it often, with or without
@@ -141,12 +160,47 @@ impl ProcessorTask {
     /// # Errors
     /// If a step fails.
     pub fn end_of_batch(&mut self) -> Result<()> {
-        self.context.drain()
+        self.context.at_work.set(true);
+        self.context.drain()?;
+        self.context.at_work.set(false);
+        Ok(())
     }
 
     /// Whether a processor has asked for a commit since the last one.
     pub fn commit_requested(&self) -> bool {
         self.context.commit_requested.get()
+    }
+
+    /// Whether the failure that [`ProcessorTask::process`] has just returned is one that the topology skips or
+    /// dead-letters: one of the program's own code, at a record. Before [`ProcessorTask::set_aside`] takes that record,
+    /// the work since the last commit must be done again, by a task built anew.
+    pub fn sets_aside(&self, error: &Error) -> bool {
+        // A step that works later than its record runs without a place.
+        self.failures.policy.is_some() && error.kind() == ErrorKind::User && self.context.offset.get() >= 0
+    }
+
+    /// Takes a record at which a step failed with `error`, as the topology's [`OnFailure`] says.
+    ///
+    /// # Errors
+    /// If the dead letter cannot be written.
+    pub fn set_aside(&mut self, source: usize, partition: i32, record: &RecordRef<'_>, error: &Error) -> Result<()> {
+        let Some(handle) = self.sources.get(source) else { return Ok(()) };
+        self.context.partition.set(partition);
+        self.context.offset.set(record.offset);
+        self.context.source.set(source);
+        if let Some(failed) = &handle.failed {
+            failed.increment();
+        }
+        handle.source.set_aside(record, &mut |raw| {
+            self.failures.keep(&Raw { topic: &handle.topic, partition, record: raw }, error)
+        })
+    }
+
+    /// The record in whose name a step is at work, or was when it panicked: the last one taken, or one that a step held
+    /// back. `None` between batches, and in what belongs to no record.
+    pub fn at_work_on(&self) -> Option<(TopicPartition, Offset)> {
+        let topic = self.context.topic_now().filter(|_| self.context.at_work.get() && self.context.has_record())?;
+        Some((TopicPartition::new(topic, self.context.partition.get()), self.context.offset.get()))
     }
 
     /// Whether every upstream task of the internal source `source` has ended in this bounded run.
@@ -261,6 +315,10 @@ pub(crate) fn panicked(panic: &dyn Any) -> Error {
         .unwrap_or_else(|| "a value that is no text".to_owned());
     Error::new(ErrorKind::User, "HW0220", format!("the program panicked: {text}"))
         .help("mend the closure; the record is not lost, it will be read again")
+}
+
+fn failed_slot(context: &TaskContext, topic: &str) -> Result<Slot> {
+    context.memo.slot(&format!("failed:{topic}"), 0)
 }
 
 fn node_names(plan: &Plan) -> Rc<[String]> {

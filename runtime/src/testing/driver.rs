@@ -332,7 +332,7 @@ impl TopologyTestDriver {
 
     pub(super) fn step_at(&mut self, place: usize) -> Result<bool> {
         let now_ms = self.around.clock.now_ms();
-        self.tasks.get_mut(place).map_or(Ok(false), |task| task.step(&self.topics, now_ms))
+        self.tasks.get_mut(place).map_or(Ok(false), |task| task.step(&self.around, &self.topics, now_ms))
     }
 
     fn commit_requested(&self, place: usize) -> bool {
