@@ -26,7 +26,9 @@ impl Plan {
         for node in &self.nodes {
             let NodeKind::Repartition { topic: Some(topic), partitions, .. } = &node.kind else { continue };
             let widest = self.upstream_of(node.id).and_then(|part| self.task_count(part, &counts));
-            let count = partitions.or(widest).ok_or_else(|| {
+            // A pattern to which no topic is known yet feeds nothing, into 1 partition.
+            let unfed = || self.patterns_without_topic().next().map(|_| 1);
+            let count = partitions.or(widest).or_else(unfed).ok_or_else(|| {
                 Error::new(ErrorKind::Internal, "HW0100", format!("repartition topic {topic} has no upstream"))
             })?;
             counts.insert(topic.clone(), count);
