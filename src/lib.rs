@@ -46,10 +46,10 @@ pub mod prelude {
     };
     pub use headwater_dsl::{
         Arrival, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalTable, Grouped, Joined,
-        KGroupedStream, KStream, KTable, KeyValueStore, Materialized, NegativeTime, OffsetReset, OnFailure, Output,
-        Placement, Port, Processed, Processor, ProcessorContext, Produced, Punctuation, Record, Repartitioned, Rule,
-        Rules, Severity, Split, StoreRef, StreamsBuilder, Timer, Topics, Topology, TopologyErrors, Tumbling,
-        UserResult, Windowed, WindowedStream, not_null, one_of, range,
+        KGroupedStream, KGroupedTable, KStream, KTable, KeyValueStore, Materialized, NegativeTime, OffsetReset,
+        OnFailure, Output, Placement, Port, Processed, Processor, ProcessorContext, Produced, Punctuation, Record,
+        Repartitioned, Rule, Rules, Severity, Split, StoreRef, StreamsBuilder, Suppressed, Timer, Topics, Topology,
+        TopologyErrors, Tumbling, UserResult, Windowed, WindowedStream, not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;
     pub use headwater_sinks::{ColumnType, Columns, IcebergSink, ParquetSink, day};
@@ -58,7 +58,8 @@ pub mod prelude {
 /// Topologies in unit tests.
 pub mod testing {
     pub use headwater_runtime::{
-        MemorySink, TestInput, TestOutput, TestRecord, TestStore, TestWindowStore, TopologyTestDriver,
+        MemorySink, TestInput, TestOutput, TestRecord, TestStore, TestVersionedStore, TestWindowStore,
+        TopologyTestDriver,
     };
 }
 

@@ -7,6 +7,7 @@ mod dsl {
     mod compile_errors;
     mod driver;
     mod failures;
+    mod grouped_tables;
     mod map_async;
     mod nulls;
     mod partitioners;
@@ -18,9 +19,11 @@ mod dsl {
     mod routing;
     mod set_aside;
     mod sources;
+    mod suppress;
     mod tables;
     mod time_across_repartition;
     mod undecodable;
+    mod versioned_tables;
     mod views;
     mod window_results;
     mod windows;

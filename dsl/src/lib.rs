@@ -12,6 +12,7 @@ mod error;
 mod global;
 mod graph;
 mod kgrouped;
+mod kgrouped_table;
 mod kstream;
 mod ktable;
 mod placing;
@@ -35,11 +36,12 @@ pub use dead_letter::BROKEN_RULES_HEADER;
 pub use error::{TopologyError, TopologyErrors};
 pub use global::GlobalTable;
 pub use kgrouped::{KGroupedStream, WindowedStream};
+pub use kgrouped_table::KGroupedTable;
 pub use kstream::{KStream, Processed, Split};
 pub use ktable::KTable;
 pub use plan::{
     EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OffsetReset, OldValues, Plan, PlanDiff, RuleSpec, StoreKind,
-    StoreSpec, Subtopology,
+    StoreOptions, StoreSpec, Subtopology,
 };
 pub use processor::{
     FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Output, Port, Processor, ProcessorContext, ProcessorScope,
@@ -48,8 +50,8 @@ pub use processor::{
 pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
 pub use sinking::{AnySink, AnyWriter, ThreadWriters};
 pub use store::{
-    KeyValueStore, Rows, StoreRef, TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_window_key,
-    encode_timed_key, encode_window_key, timed_key_prefix,
+    KeyValueStore, Rows, StoreRef, TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_version,
+    decode_window_key, encode_timed_key, encode_window_key, timed_key_prefix, version_prefix,
 };
 pub use task::{
     GlobalReader, Memo, PanicGuard, ProcessorTask, Punctuation, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv,
@@ -58,7 +60,7 @@ pub use task::{
 pub use topology::Topology;
 pub use vocab::{
     Arrival, Consumed, Grouped, Joined, Materialized, NegativeTime, OnFailure, OnUndecodable, Placement, Produced,
-    Repartitioned, Topics,
+    Repartitioned, Suppressed, Topics,
 };
 pub use window::{Tumbling, Windowed};
 pub use wire::{Change, Flow, Meta};

@@ -232,3 +232,28 @@ fn windows_behind_a_repartition_lose_nothing_to_records_that_waited() {
     assert_eq!(synchronous.0.iter().map(|(_, n)| n).sum::<i64>(), 120);
     assert_eq!(count(Some(8)), synchronous);
 }
+
+#[test]
+fn what_a_commit_or_the_end_sends_on_is_answered_within_it() {
+    let service = Service::answering(1, -1);
+    let app = StreamsBuilder::new("demo");
+    app.stream::<String, i64>("in", Json)
+        .group_by_key("by-key")
+        .windowed_by(Tumbling::of(10).no_grace().emit_on_close())
+        .count("inner")
+        .updates()
+        .map_async("ask", 4, move |_, n| service.ask(n))
+        .map(|window, n| (window.key, n))
+        .group_by_key("again")
+        .aggregate("outer", || 0, |_, n, sum: &mut i64| *sum += n)
+        .updates()
+        .map_async("ask-again", 4, |_, n| async move { -n })
+        .to("out", Json);
+    let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    for time in [1, 2, 11, 21] {
+        driver.input::<String, i64>("in", Json).pipe(&mut driver, "k".into(), 7, time).unwrap();
+    }
+    assert_eq!(numbers(&mut driver, "out"), [-20, -30]);
+    driver.end_of_input().unwrap();
+    assert_eq!(numbers(&mut driver, "out"), [-40]);
+}

@@ -122,9 +122,9 @@ impl Processor<String, i64> for Sort {
     fn process(&mut self, cx: &mut Cx<'_>, record: Rec<'_>) -> UserResult<()> {
         self.text.forward(cx, Record::new(record.value, record.key.clone(), record.timestamp))?;
         if record.value % 2 == 0 {
-            cx.forward_to(&EVEN, record)?
+            cx.forward_to(&EVEN, record)?;
         } else {
-            cx.forward(record)?
+            cx.forward(record)?;
         }
         Ok(())
     }
@@ -162,7 +162,7 @@ fn forwarding_to_an_output_that_was_not_declared_is_an_error_that_names_it_and_t
     let mut driver =
         TopologyTestDriver::new(one(|| |cx: &mut Cx<'_>, record: Rec<'_>| Ok(cx.forward_to(&EVEN, record)?))).unwrap();
     let error = pipe(&mut driver, 7, 0).unwrap_err();
-    assert_eq!(error.code(), "HW0240");
+    assert_eq!(error.code(), "HW0250");
     for part in ["even", "node step", "in-0@0", "declared are: none"] {
         assert!(error.to_string().contains(part), "{part} is missing in: {error}");
     }

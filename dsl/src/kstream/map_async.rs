@@ -20,7 +20,7 @@ use super::KStream;
 use crate::{
     bounds::{Data, Shared, UserResult},
     plan::{NodeId, NodeKind},
-    task::{Blame, Border, Standing, TaskContext, panicked},
+    task::{Blame, Border, CommitStep, Standing, TaskContext, panicked},
     wire::{Flow, Meta, Push, Target},
 };
 
@@ -113,6 +113,7 @@ impl<K: Data, V: Data> KStream<K, V> {
                     questions: RefCell::default(),
                 });
                 builder.context.at_border(id, waiting.clone());
+                builder.context.at_commit(id, waiting.clone());
                 Ok(Rc::new(MapAsync { waiting, map: map.clone() }))
             });
         });
@@ -228,6 +229,13 @@ impl<K: Data, V: Data> Waiting<K, V> {
             }
         }
         Ok(())
+    }
+}
+
+impl<K: Data, V: Data> CommitStep for Waiting<K, V> {
+    /// What the commit sends on from above is answered within it.
+    fn before_commit(&self) -> Flow {
+        self.wait_until(0)
     }
 }
 

@@ -131,7 +131,7 @@ impl<'a> ProcessorScope<'a> {
     /// without looking the output up.
     ///
     /// # Errors
-    /// `HW0240` if the output was not declared with the processor, otherwise as [`ProcessorContext::forward`].
+    /// `HW0250` if the output was not declared with the processor, otherwise as [`ProcessorContext::forward`].
     pub fn forward_to<K: Data, V: Data>(&self, output: &Output<K, V>, record: Record<'_, K, V>) -> Result<()> {
         let target = self.step.ports.of(output, &self.step.name)?;
         self.may_forward(record.timestamp)?;

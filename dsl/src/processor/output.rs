@@ -122,7 +122,7 @@ impl Ports {
             let known: Vec<_> = self.0.iter().map(|(name, _)| *name).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             let why = if named.is_some() { "is declared with other types" } else { "is not declared" };
-            Error::new(ErrorKind::User, "HW0240", format!("the output {} {why}", output.name))
+            Error::new(ErrorKind::User, "HW0250", format!("the output {} {why}", output.name))
                 .at_node(step)
                 .help(format!("name it among the resources of process(..); declared are: {known}"))
         })

@@ -9,6 +9,7 @@ mod on_failure;
 mod placement;
 mod produced;
 mod repartitioned;
+mod suppressed;
 mod topics;
 
 pub use consumed::{Consumed, OnUndecodable};
@@ -22,6 +23,8 @@ pub(crate) use placement::Partitioner;
 pub use placement::Placement;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;
+pub(crate) use suppressed::BufferBound;
+pub use suppressed::Suppressed;
 pub use topics::Topics;
 
 use headwater_core::serde::{Auto, Json, Postcard, Raw, Text};
