@@ -45,10 +45,12 @@ pub mod prelude {
         serde::{Auto, Json, Postcard, Raw, Text},
     };
     pub use headwater_dsl::{
-        Consumed, GlobalTable, Grouped, JoinWindows, Joined, KGroupedStream, KGroupedTable, KStream, KTable,
-        Materialized, OnFailure, Produced, Repartitioned, Rule, Rules, Severity, Split, StreamJoined, StreamsBuilder,
-        Suppressed, TableJoined, Topology, TopologyErrors, Tumbling, UserResult, Windowed, WindowedStream, not_null,
-        one_of, range,
+        Arrival, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalTable, Grouped, JoinWindows,
+        Joined, KGroupedStream, KGroupedTable, KStream, KTable, KeyValueStore, Materialized, NegativeTime, OffsetReset,
+        OnFailure, Output, Placement, Port, Processed, Processor, ProcessorContext, Produced, Punctuation, Record,
+        Repartitioned, Rule, Rules, Severity, Split, StoreRef, StreamJoined, StreamsBuilder, Suppressed, TableJoined,
+        Timer, Topics, Topology, TopologyErrors, Tumbling, UserResult, Windowed, WindowedStream, not_null, one_of,
+        range,
     };
     pub use headwater_runtime::TopologyTestDriver;
     pub use headwater_sinks::{ColumnType, Columns, IcebergSink, ParquetSink, day};

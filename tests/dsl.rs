@@ -11,11 +11,17 @@ mod dsl {
     mod failures;
     mod foreign_key_joins;
     mod grouped_tables;
+    mod map_async;
     mod nulls;
+    mod partitioners;
     mod plan;
+    mod process_stores;
+    mod processors;
+    mod punctuation;
     mod quality;
     mod routing;
     mod set_aside;
+    mod sources;
     mod stream_joins;
     mod suppress;
     mod table_joins;

@@ -113,9 +113,9 @@ fn a_left_record_without_partner_comes_once_its_window_and_the_grace_have_passed
     assert_eq!(joined.left("d", 100), ["d-@100"], "nobody waits with a record that comes after its window's end");
     assert_eq!(joined.right("z", 140), NONE, "right records are not kept");
     assert_eq!(joined.record("left", None, Some("e"), 141), ["e-@141"], "without key there is no partner");
-    joined.left("f", 150);
+    joined.left("f", 160);
     joined.0.end_of_input().unwrap();
-    assert_eq!(joined.out(), ["f-@150"]);
+    assert_eq!(joined.out(), ["f-@160"]);
     assert_eq!(joined.0.counters()["null:j"], 0);
 }
 

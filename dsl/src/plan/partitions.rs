@@ -41,22 +41,29 @@ impl Plan {
 
     /// Gives the groups of repartition topics that nothing else determines the width of what is upstream of them.
     fn derive_counts(&self, groups: Vec<Vec<NodeId>>, counts: &mut BTreeMap<String, i32>) -> Result<()> {
-        let mut open: Vec<_> = groups.into_iter().filter(|group| self.known(group, counts).is_empty()).collect();
+        let has_topics = |group: &Vec<NodeId>| group.iter().any(|id| !self.topics_read_by(*id).is_empty());
+        let is_open = |group: &Vec<NodeId>| has_topics(group) && self.known(group, counts).is_empty();
+        let mut open: Vec<_> = groups.into_iter().filter(is_open).collect();
         // A topic within a step that answers itself is upstream of its own upstream: then what is known decides.
         let mut settle = false;
         while !open.is_empty() {
             let before = open.len();
             for group in std::mem::take(&mut open) {
                 let parts: Vec<usize> = group.iter().filter_map(|id| self.upstream_of(*id)).collect();
-                let is_known = |part: &usize| self.topics_of(*part).all(|topic| counts.contains_key(topic));
+                let is_known = |part: &usize| self.inputs_of(*part).all(|(_, topic)| counts.contains_key(topic));
                 let widest = parts.iter().filter_map(|part| self.task_count(*part, counts)).max();
                 match widest {
                     Some(widest) if settle || parts.iter().all(is_known) => self.widen(&group, widest, counts),
                     _ => open.push(group),
                 }
             }
+            // A pattern to which no topic is known yet feeds nothing, into 1 partition.
+            if open.len() == before && settle && self.patterns_without_topic().next().is_some() {
+                open.drain(..).for_each(|group| self.widen(&group, 1, counts));
+            }
             if open.len() == before && settle {
-                let names: Vec<_> = open.iter().flatten().filter_map(|id| self.topic_read_by(*id)).collect();
+                let names: Vec<_> =
+                    open.iter().flatten().flat_map(|id| self.topics_read_by(*id)).map(String::as_str).collect();
                 let message = format!("these repartition topics have no upstream: {}", names.join(", "));
                 return Err(Error::new(ErrorKind::Internal, "HW0100", message));
             }
@@ -65,28 +72,27 @@ impl Plan {
         Ok(())
     }
 
-    /// The topics that sub-topology `part` reads.
-    fn topics_of(&self, part: usize) -> impl Iterator<Item = &str> {
-        let sources = self.subtopologies.get(part).into_iter().flat_map(|part| &part.sources);
-        sources.filter_map(|id| self.topic_read_by(*id))
-    }
-
     /// The counts that are known among the topics of `group`.
     fn known(&self, group: &[NodeId], counts: &BTreeMap<String, i32>) -> Vec<i32> {
-        let topics = group.iter().filter_map(|id| self.topic_read_by(*id));
+        let topics = group.iter().flat_map(|id| self.topics_read_by(*id));
         topics.filter_map(|topic| counts.get(topic).copied()).collect()
     }
 
     /// Gives the topics of `group` this count, where they have none.
     fn widen(&self, group: &[NodeId], count: i32, counts: &mut BTreeMap<String, i32>) {
-        for topic in group.iter().filter_map(|id| self.topic_read_by(*id)) {
-            counts.entry(topic.to_owned()).or_insert(count);
+        for topic in group.iter().flat_map(|id| self.topics_read_by(*id)) {
+            counts.entry(topic.clone()).or_insert(count);
         }
     }
 
     /// Sources and repartition topics in groups whose records meet by their keys, in plan order; each is in one.
     fn copartitioned(&self) -> Vec<Vec<NodeId>> {
-        let read = self.nodes.iter().filter(|node| self.topic_read_by(node.id).is_some());
+        let is_read = |node: &&Node| match &node.kind {
+            NodeKind::Source { .. } => true,
+            NodeKind::Repartition { topic, .. } => topic.is_some(),
+            _ => false,
+        };
+        let read = self.nodes.iter().filter(is_read);
         let mut groups: Vec<Vec<NodeId>> = read.map(|node| vec![node.id]).collect();
         for node in self.nodes.iter().filter(|node| node.kind.needs_keys_together()) {
             let met = self.sources_met_in(node);
@@ -104,13 +110,7 @@ impl Plan {
 
     /// How many tasks sub-topology `part` has: the greatest partition count of its sources.
     pub fn task_count(&self, part: usize, counts: &BTreeMap<String, i32>) -> Option<i32> {
-        let part = self.subtopologies.get(part)?;
-        part.sources
-            .iter()
-            .filter_map(|id| self.topic_read_by(*id))
-            .filter_map(|topic| counts.get(topic))
-            .max()
-            .copied()
+        self.inputs_of(part).filter_map(|(_, topic)| counts.get(topic)).max().copied()
     }
 
     /// A store must find all records of a key in one task, so all topics that feed it have equal counts.
@@ -122,8 +122,8 @@ impl Plan {
             let fed_by: Vec<(String, i32)> = self
                 .sources_met_in(node)
                 .into_iter()
-                .filter_map(|id| self.topic_read_by(id))
-                .filter_map(|topic| counts.get(topic).map(|n| (topic.to_owned(), *n)))
+                .flat_map(|id| self.topics_read_by(id))
+                .filter_map(|topic| counts.get(topic).map(|n| (topic.clone(), *n)))
                 .collect();
             let differ = fed_by.windows(2).any(|pair| matches!(pair, [a, b] if a.1 != b.1));
             if differ {
@@ -161,7 +161,12 @@ impl Plan {
         let mut open = vec![id];
         while let Some(at) = open.pop() {
             let Some(node) = self.node(at) else { continue };
-            if at != id && self.topic_read_by(at).is_some() {
+            let reads = match &node.kind {
+                NodeKind::Source { .. } => true,
+                NodeKind::Repartition { topic, .. } => topic.is_some(),
+                _ => false,
+            };
+            if at != id && reads {
                 found.push(at);
             } else {
                 open.extend(&node.parents);

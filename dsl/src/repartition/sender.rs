@@ -14,11 +14,13 @@ use super::{
 };
 use crate::{
     bounds::Data,
+    placing::Placing,
     plan::{NodeId, NodeKind},
     task::{
         CommitStep, Emitter, Lineage, Queue, Slot, TaskContext, TopicWriter, emitters_of, held_above, lineage, minimum,
         queues_of,
     },
+    vocab::Partitioner,
     wire::{Flow, Meta, Push, TaskBuilder},
 };
 
@@ -44,6 +46,7 @@ pub(super) struct Sender<K, V> {
     /// Whether what takes the records has a use for null keys.
     takes_null_keys: bool,
     null_keys: Slot,
+    placing: Placing<K, V>,
     context: Rc<TaskContext>,
     marks: Rc<Marks>,
     scratch: RefCell<(Vec<u8>, Vec<u8>)>,
@@ -66,7 +69,7 @@ impl<K: Data, V: Data> Sender<K, V> {
         id: NodeId,
         keys: Arc<dyn Serde<K>>,
         values: Arc<dyn Serde<V>>,
-        place: Option<Place<V>>,
+        (place, partitioner): (Option<Place<V>>, Option<Partitioner<K, V>>),
     ) -> Result<Self> {
         let node = builder.node(id)?;
         let NodeKind::Repartition { topic: Some(name), .. } = &node.kind else {
@@ -103,6 +106,7 @@ impl<K: Data, V: Data> Sender<K, V> {
             place,
             takes_null_keys: builder.plan.takes_null_keys(id),
             null_keys: context.memo.slot(&format!("null-key:{}", node.name), 0)?,
+            placing: Placing::new(builder, id, partitioner)?,
             topic,
             context,
             marks,
@@ -113,6 +117,7 @@ impl<K: Data, V: Data> Sender<K, V> {
 
 impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
     fn push(&self, meta: Meta<'_>, key: K, value: V) -> Flow {
+        let placement = self.placing.choose(&key, &value, self.topic.partitions())?;
         let mut scratch = self.scratch.borrow_mut();
         let (key_bytes, bytes) = &mut *scratch;
         key_bytes.clear();
@@ -129,6 +134,8 @@ impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
             (None, Payload::Null) => self.context.id.partition.rem_euclid(partitions.max(1)),
         };
         let (time, is_progress) = self.marks.time_of(meta.timestamp);
+        // A record that waits inside the task was not late by the time it came at: nobody may close its window yet.
+        let is_progress = is_progress && self.context.waiting.get() == 0;
         let upstream = u64::try_from(self.context.id.partition).unwrap_or_default();
         bytes.clear();
         let head = Envelope { upstream, time, is_progress, content: Content::Record(Some(&[])) };
@@ -138,11 +145,17 @@ impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
             bytes.clear();
             Envelope { content: Content::Record(None), ..head }.encode_head(bytes);
         }
-        if is_progress {
-            self.marks.note(partition, time);
-        }
         let key = (key == Payload::Bytes).then_some(key_bytes.as_slice());
-        self.topic.send(partition, meta.timestamp, key, Some(bytes), meta.headers)
+        self.placing.each(
+            &placement,
+            || partition,
+            |partition| {
+                if is_progress {
+                    self.marks.note(partition, time);
+                }
+                self.topic.send(partition, meta.timestamp, key, Some(bytes), meta.headers)
+            },
+        )
     }
 }
 
