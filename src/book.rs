@@ -14,6 +14,7 @@ pages! {
     grouping "grouping.md"
     introduction "introduction.md"
     joins "joins.md"
+    processors "processors.md"
     replay "replay.md"
     streams "streams.md"
     tables "tables.md"
