@@ -1,0 +1,37 @@
+//! Where Headwater means to differ from Java, by the names of `docs/differences.md`: the generator makes no topology that
+//! shows such a difference. The comparison itself is never loosened.
+
+use super::case::{Case, Op, Windows};
+
+/// Whether the topology shows no intended difference.
+pub fn allowed(case: &Case) -> bool {
+    !(d5_rate_limited_table_feeds_a_table(case) || d6_table_joins_itself(case) || d7_cogroup_of_several_streams(case))
+}
+
+/// D5: Java's suppress until a time limit hands on the old value of the last buffered update.
+fn d5_rate_limited_table_feeds_a_table(case: &Case) -> bool {
+    let limited = |id: &usize| matches!(case.nodes[*id].op, Op::SuppressUntilTimeLimit { .. });
+    case.nodes.iter().any(|node| !matches!(node.op, Op::ToStream) && node.of.iter().any(limited))
+}
+
+/// D6: a table joined with itself emits twice in Java, and nothing on a deletion.
+fn d6_table_joins_itself(case: &Case) -> bool {
+    case.nodes.iter().any(|node| matches!(node.op, Op::TableJoin { .. }) && node.of[0] == node.of[1])
+}
+
+/// D7: in Java the inputs of a windowed cogroup keep times of their own.
+fn d7_cogroup_of_several_streams(case: &Case) -> bool {
+    let windowed = |op: &Op| matches!(op, Op::Cogroup { windows, .. } if *windows != Windows::None);
+    case.nodes.iter().any(|node| windowed(&node.op) && node.of.len() > 1)
+}
+
+/// D2: Java's suppress may emit a session or sliding window twice as final; never while event time does not go back.
+pub fn needs_order(case: &Case) -> bool {
+    let revives = |id: &usize| match &case.nodes[*id].op {
+        Op::Aggregate { windows, .. } | Op::Cogroup { windows, .. } => {
+            matches!(windows, Windows::Session { .. } | Windows::Sliding { .. })
+        }
+        _ => false,
+    };
+    case.nodes.iter().any(|node| matches!(node.op, Op::SuppressUntilClosed) && node.of.iter().any(revives))
+}

@@ -1,0 +1,277 @@
+//! The Rust twin of `Build.java`: a case's topology in Headwater's DSL, one line for each operator.
+
+use headwater::prelude::*;
+
+use super::{
+    case::{Case, Fold, Kind, Node, Op, Windows},
+    functions::{self as fns},
+};
+
+pub type Nullable = Option<String>;
+
+/// What a node became.
+#[derive(Clone)]
+pub enum Built {
+    Stream(KStream<Nullable, Nullable>),
+    Texts(KTable<Nullable, String>),
+    Counts(KTable<Nullable, i64>),
+    Reduced(KTable<Nullable, Nullable>),
+    WindowedTexts(KTable<Windowed<Nullable>, String>),
+    WindowedCounts(KTable<Windowed<Nullable>, i64>),
+    WindowedReduced(KTable<Windowed<Nullable>, Nullable>),
+    Global(GlobalTable<Nullable, String>),
+    Split(Vec<KStream<Nullable, Nullable>>),
+}
+
+/// A windowed key as plain text; `Functions.window` in Java.
+pub fn window(windowed: &Windowed<Nullable>) -> String {
+    format!("{}@{}/{}", windowed.key.as_deref().unwrap_or("null"), windowed.start, windowed.end)
+}
+
+struct Twin<'a> {
+    app: &'a StreamsBuilder,
+    case: &'a Case,
+    built: Vec<Built>,
+}
+
+/// Whether the DSL has this operator; the generator makes no others.
+pub fn can(op: &Op) -> bool {
+    match op {
+        Op::VersionedTable { .. }
+        | Op::Cogroup { .. }
+        | Op::SuppressUntilClosed
+        | Op::SuppressUntilTimeLimit { .. }
+        | Op::TableFilter { .. }
+        | Op::TableFilterNot { .. }
+        | Op::TableMapValues { .. }
+        | Op::TableTransformValues { .. }
+        | Op::TableGroupBy { .. }
+        | Op::TableJoin { .. }
+        | Op::ForeignKeyJoin { .. }
+        | Op::JoinTable { .. }
+        | Op::JoinStreams { .. }
+        | Op::Process { .. }
+        | Op::ProcessValues => false,
+        Op::Aggregate { windows, .. } => matches!(windows, Windows::None | Windows::Tumbling { .. }),
+        _ => true,
+    }
+}
+
+/// The case's topology.
+pub fn topology(case: &Case) -> Result<Topology, TopologyErrors> {
+    let app = StreamsBuilder::new("case");
+    let mut twin = Twin { app: &app, case, built: Vec::new() };
+    let shown = case.shown();
+    for (id, node) in case.nodes.iter().enumerate() {
+        let made = twin.node(id, node);
+        twin.built.push(made);
+        // Java's half, too, writes inner nodes out where they are made, and the others at the end.
+        if node.out {
+            twin.show(id);
+        }
+    }
+    for id in shown.into_iter().filter(|id| !case.nodes[*id].out) {
+        twin.show(id);
+    }
+    app.build()
+}
+
+impl Twin<'_> {
+    #[expect(clippy::too_many_lines, reason = "one line for each operator")]
+    fn node(&self, id: usize, node: &Node) -> Built {
+        let store = format!("s{id}");
+        let stream = || self.stream(node.of[0]);
+        Built::Stream(match &node.op {
+            Op::Stream { topic } => self.app.stream(topic, (Text, Text)),
+            Op::Table { topic } => return Built::Texts(self.app.table(topic, (Text, Text), self.rows(&store))),
+            Op::GlobalTable { topic } => {
+                return Built::Global(self.app.global_table(topic, (Text, Text), &format!("g{id}")));
+            }
+            Op::Filter { f } => stream().filter({
+                let f = *f;
+                move |k, v| fns::test(f, k.as_deref(), v.as_deref())
+            }),
+            Op::FilterNot { f } => stream().filter_not({
+                let f = *f;
+                move |k, v| fns::test(f, k.as_deref(), v.as_deref())
+            }),
+            Op::MapValues { f } => stream().map_values({
+                let f = *f;
+                move |v| fns::value(f, v)
+            }),
+            Op::FlatMapValues { f } => stream().flat_map_values({
+                let f = *f;
+                move |v| fns::flat(f, v)
+            }),
+            Op::SelectKey { f } => stream().select_key({
+                let f = *f;
+                move |k, v| fns::key(f, k.as_deref(), v.as_deref())
+            }),
+            Op::Map { f } => {
+                let f = *f;
+                stream().map(move |k, v| (fns::key(f, k.as_deref(), v.as_deref()), fns::value(f % 3, v)))
+            }
+            Op::FlatMap { f } => {
+                let f = *f;
+                stream().flat_map(move |k, v| {
+                    let flat = fns::flat(f % 2, v).into_iter();
+                    flat.map(move |v| (fns::key(f, k.as_deref(), v.as_deref()), v)).collect::<Vec<_>>()
+                })
+            }
+            Op::Peek => stream().peek(|_, _| {}),
+            Op::Merge => stream().merge(&self.stream(node.of[1])),
+            Op::Split { f } => {
+                let (f, split) = (*f, stream().split());
+                let first = split.branch(move |k, v| fns::test(f, k.as_deref(), v.as_deref()));
+                let second = split.branch(|k, v| fns::test(1, k.as_deref(), v.as_deref()));
+                return Built::Split(vec![first, second, split.default_branch()]);
+            }
+            Op::Branch { f } => match &self.built[node.of[0]] {
+                Built::Split(branches) => branches[usize::from(*f % 3)].clone(),
+                _ => panic!("a branch is one of a split"),
+            },
+            Op::Repartition => stream().repartition(Repartitioned::with(&format!("r{id}"), Text, Text)),
+            Op::ToTable => return Built::Texts(stream().to_table(self.grouped(&format!("t{id}")), self.rows(&store))),
+            Op::ToStream => stream(),
+            Op::Aggregate { fold, key, windows, on_close } => {
+                return self.aggregate(id, node.of[0], *fold, *key, *windows, *on_close);
+            }
+            Op::JoinGlobal { kind, f } => {
+                let (f, table) = (*f, self.global(node.of[1]));
+                let select = move |k: &Nullable, v: &Nullable| fns::key(f, k.as_deref(), v.as_deref());
+                match kind {
+                    Kind::Inner => {
+                        stream().join_global(table, select, |l, r: String| Some(fns::join(l.as_deref(), Some(&r))))
+                    }
+                    _ => stream().left_join_global(table, select, |l, r| Some(fns::join(l.as_deref(), r.as_deref()))),
+                }
+            }
+            other => panic!("the DSL has no {}", other.name()),
+        })
+    }
+
+    fn aggregate(&self, id: usize, of: usize, fold: Fold, key: Option<u8>, windows: Windows, on_close: bool) -> Built {
+        let (stream, store, group) = (self.stream(of), format!("s{id}"), format!("g{id}"));
+        let select = move |k: &Nullable, v: Option<&str>| fns::key(key.unwrap_or(2), k.as_deref(), v);
+        if fold == Fold::ReduceValues {
+            let stream = stream.flat_map_values(|v| v);
+            let group = Grouped::with(&group, Text, Text);
+            let grouped = match key {
+                None => stream.group_by_key(group),
+                Some(_) => stream.group_by(move |k, v: &String| select(k, Some(v)), group),
+            };
+            let reduce = |a: String, b: String| fns::reduce(Some(&a), Some(&b));
+            return match windows {
+                Windows::None => Built::Texts(grouped.reduce(self.rows(&store), reduce)),
+                Windows::Tumbling { size, grace } => Built::WindowedTexts(
+                    grouped.windowed_by(tumbling(size, grace, on_close)).reduce(self.rows(&store), reduce),
+                ),
+                _ => panic!("the DSL has no {windows:?}"),
+            };
+        }
+        let grouped = match key {
+            None => stream.group_by_key(self.grouped(&group)),
+            Some(_) => stream.group_by(move |k, v| select(k, v.as_deref()), self.grouped(&group)),
+        };
+        let add = |_: &Nullable, v: Nullable, a: &mut String| *a = fns::add(a, v.as_deref());
+        let update =
+            |_: &Nullable, v: Nullable, a: &mut Nullable| *a = fns::update(a.as_deref().unwrap_or(""), v.as_deref());
+        let reduce = |a: Nullable, b: Nullable| Some(fns::reduce(a.as_deref(), b.as_deref()));
+        match (windows, fold) {
+            (Windows::None, Fold::Count) => Built::Counts(grouped.count(self.counts(&store))),
+            (Windows::None, Fold::Reduce) => Built::Reduced(grouped.reduce(self.nullable(&store), reduce)),
+            (Windows::None, Fold::Aggregate) => Built::Texts(grouped.aggregate(self.rows(&store), String::new, add)),
+            (Windows::None, _) => Built::Texts(grouped.update(self.rows(&store), update)),
+            (Windows::Tumbling { size, grace }, fold) => {
+                let windowed = grouped.windowed_by(tumbling(size, grace, on_close));
+                match fold {
+                    Fold::Count => Built::WindowedCounts(windowed.count(self.counts(&store))),
+                    Fold::Reduce => Built::WindowedReduced(windowed.reduce(self.nullable(&store), reduce)),
+                    Fold::Aggregate => Built::WindowedTexts(windowed.aggregate(self.rows(&store), String::new, add)),
+                    _ => panic!("windows have no update"),
+                }
+            }
+            _ => panic!("the DSL has no {windows:?}"),
+        }
+    }
+
+    fn show(&self, id: usize) {
+        if !matches!(self.built[id], Built::Global(_) | Built::Split(_)) {
+            self.stream(id).to(&format!("out-{id}"), (Text, Text));
+        }
+    }
+
+    /// The stream that a stream or table shows itself as.
+    fn stream(&self, id: usize) -> KStream<Nullable, Nullable> {
+        fn shown<V: Into<Shown> + Data>(table: &KTable<Nullable, V>) -> KStream<Nullable, Nullable> {
+            table.to_stream().map_values(|v| v.and_then(|v| v.into().0))
+        }
+        fn windows<V: Into<Shown> + Data>(table: &KTable<Windowed<Nullable>, V>) -> KStream<Nullable, Nullable> {
+            table.to_stream().map(|w, v| (Some(window(&w)), v.and_then(|v| v.into().0)))
+        }
+        match &self.built[id] {
+            Built::Stream(stream) => stream.clone(),
+            Built::Texts(table) => shown(table),
+            Built::Counts(table) => shown(table),
+            Built::Reduced(table) => shown(table),
+            Built::WindowedTexts(table) => windows(table),
+            Built::WindowedCounts(table) => windows(table),
+            Built::WindowedReduced(table) => windows(table),
+            Built::Global(_) | Built::Split(_) => panic!("node {id} is no stream"),
+        }
+    }
+
+    fn global(&self, id: usize) -> &GlobalTable<Nullable, String> {
+        match &self.built[id] {
+            Built::Global(table) => table,
+            _ => panic!("node {id} is no global table"),
+        }
+    }
+
+    fn grouped(&self, name: &str) -> Grouped<Nullable, Nullable> {
+        Grouped::with(name, Text, Text)
+    }
+
+    fn rows(&self, store: &str) -> Materialized<Nullable, String> {
+        self.caching(Materialized::with(store, Text, Text))
+    }
+
+    fn nullable(&self, store: &str) -> Materialized<Nullable, Nullable> {
+        self.caching(Materialized::with(store, Text, Text))
+    }
+
+    fn counts(&self, store: &str) -> Materialized<Nullable, i64> {
+        self.caching(Materialized::with(store, Text, Auto))
+    }
+
+    fn caching<V: Data>(&self, store: Materialized<Nullable, V>) -> Materialized<Nullable, V> {
+        let _ = self.case.cached;
+        store
+    }
+}
+
+fn tumbling(size: i64, grace: i64, on_close: bool) -> Tumbling {
+    let windows = Tumbling::of(size).grace(grace);
+    if on_close { windows.emit_on_close() } else { windows }
+}
+
+/// A row's value as text.
+pub struct Shown(pub Nullable);
+
+impl From<String> for Shown {
+    fn from(text: String) -> Self {
+        Self(Some(text))
+    }
+}
+
+impl From<Nullable> for Shown {
+    fn from(text: Nullable) -> Self {
+        Self(text)
+    }
+}
+
+impl From<i64> for Shown {
+    fn from(count: i64) -> Self {
+        Self(Some(count.to_string()))
+    }
+}
