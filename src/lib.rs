@@ -45,8 +45,8 @@ pub mod prelude {
         serde::{Auto, Json, Postcard, Raw, Text},
     };
     pub use headwater_dsl::{
-        Consumed, GlobalTable, Grouped, KGroupedStream, KStream, KTable, Materialized, Produced, Repartitioned, Rule,
-        Rules, Severity, Split, StreamsBuilder, Topology, TopologyErrors, Tumbling, UserResult, Windowed,
+        Consumed, GlobalTable, Grouped, Joined, KGroupedStream, KStream, KTable, Materialized, Produced, Repartitioned,
+        Rule, Rules, Severity, Split, StreamsBuilder, Topology, TopologyErrors, Tumbling, UserResult, Windowed,
         WindowedStream, not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;

@@ -14,6 +14,7 @@ mod dsl {
     mod tables;
     mod time_across_repartition;
     mod undecodable;
+    mod views;
     mod window_results;
     mod windows;
 }

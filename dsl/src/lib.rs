@@ -35,7 +35,8 @@ pub use kgrouped::{KGroupedStream, WindowedStream};
 pub use kstream::{KStream, Split};
 pub use ktable::KTable;
 pub use plan::{
-    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, Plan, PlanDiff, RuleSpec, StoreKind, StoreSpec, Subtopology,
+    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OldValues, Plan, PlanDiff, RuleSpec, StoreKind, StoreSpec,
+    Subtopology,
 };
 pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
 pub use sinking::{AnySink, AnyWriter, ThreadWriters};
@@ -45,6 +46,6 @@ pub use task::{
     TopicWriter,
 };
 pub use topology::Topology;
-pub use vocab::{Consumed, Grouped, Materialized, OnUndecodable, Produced, Repartitioned};
+pub use vocab::{Consumed, Grouped, Joined, Materialized, OnUndecodable, Produced, Repartitioned};
 pub use window::{Tumbling, Windowed};
 pub use wire::{Change, Flow, Meta};

@@ -41,8 +41,16 @@ pub struct Change<V> {
     pub old: Option<V>,
 }
 
+/// Looks up rows of a table: what is in its store, with what waits for the commit, or a view of that.
+pub(crate) trait TableView<K, V> {
+    /// The row of `key` and its timestamp; `None` if there is none or the key is null.
+    fn get(&self, key: &K) -> Result<Option<(V, Timestamp)>>;
+}
+
 /// Builds one port of a node; `Any` holds its `Target<K, V>`.
 type Wire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Box<dyn Any>> + Send + Sync>;
+/// Builds what looks up a table's rows; `Any` holds its `Rc<dyn TableView<K, V>>`.
+type ViewWire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Box<dyn Any>> + Send + Sync>;
 /// Builds what a source or repartition reads with.
 type SourceWire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Rc<dyn TaskSource>> + Send + Sync>;
 
@@ -53,6 +61,7 @@ pub(crate) struct Wiring {
     /// For a repartition with a topic: the writing half.
     senders: HashMap<NodeId, Wire>,
     sources: HashMap<NodeId, SourceWire>,
+    views: HashMap<NodeId, ViewWire>,
     pub(crate) sinks: Vec<(NodeId, Arc<dyn crate::sinking::AnySink>)>,
     pub(crate) locations: HashMap<NodeId, &'static Location<'static>>,
 }
@@ -82,6 +91,15 @@ impl Wiring {
         self.senders.insert(id, Box::new(move |builder, id| Ok(Box::new(make(builder, id)?))));
     }
 
+    /// Registers how the rows of table `id` are looked up.
+    pub(crate) fn view<K: Data, V: Data>(
+        &mut self,
+        id: NodeId,
+        make: impl Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Rc<dyn TableView<K, V>>> + Send + Sync + 'static,
+    ) {
+        self.views.insert(id, Box::new(move |builder, id| Ok(Box::new(make(builder, id)?))));
+    }
+
     /// Registers how `id` reads its topic.
     pub(crate) fn source(
         &mut self,
@@ -100,6 +118,7 @@ pub(crate) struct TaskBuilder<'a> {
     pub(crate) env: &'a dyn TaskEnv,
     pub(crate) context: Rc<TaskContext>,
     built: HashMap<NodeId, Box<dyn Any>>,
+    shared: HashMap<String, Box<dyn Any>>,
 }
 
 impl<'a> TaskBuilder<'a> {
@@ -110,7 +129,7 @@ impl<'a> TaskBuilder<'a> {
         env: &'a dyn TaskEnv,
         context: Rc<TaskContext>,
     ) -> Self {
-        Self { plan, wiring, part, env, context, built: HashMap::new() }
+        Self { plan, wiring, part, env, context, built: HashMap::new(), shared: HashMap::new() }
     }
 
     /// The node `id`.
@@ -160,6 +179,32 @@ impl<'a> TaskBuilder<'a> {
             .and_then(|made| made.downcast_ref::<Target<K, V>>())
             .cloned()
             .ok_or_else(|| broken(&format!("step {} takes records of another type", name())))
+    }
+
+    /// The one instance per task of what several steps share under `name`, usually a store's name; made on first use.
+    pub(crate) fn shared<S: 'static>(
+        &mut self,
+        name: &str,
+        make: impl FnOnce(&mut Self) -> Result<Rc<S>>,
+    ) -> Result<Rc<S>> {
+        if !self.shared.contains_key(name) {
+            let made = make(self)?;
+            self.shared.insert(name.to_owned(), Box::new(made));
+        }
+        let made = self.shared.get(name).and_then(|made| made.downcast_ref::<Rc<S>>());
+        made.cloned().ok_or_else(|| broken(&format!("{name} is shared by steps that take it for different types")))
+    }
+
+    /// What looks up the rows of table `id`.
+    pub(crate) fn view_of<K: Data, V: Data>(&mut self, id: NodeId) -> Result<Rc<dyn TableView<K, V>>> {
+        let name = self.node(id)?.name.clone();
+        let Some(wire) = self.wiring.views.get(&id) else {
+            return Err(broken(&format!("the rows of step {name} cannot be looked up")));
+        };
+        let made = wire(self, id)?;
+        made.downcast::<Rc<dyn TableView<K, V>>>()
+            .map(|view| *view)
+            .map_err(|_| broken(&format!("step {name} is a table of other types")))
     }
 
     /// What the source or repartition `id` reads with.

@@ -7,7 +7,7 @@ use headwater_core::Result;
 use super::KGroupedStream;
 use crate::{
     bounds::{Data, Key},
-    ktable::{KTable, declare, open_store},
+    ktable::{KTable, declare, open_store, wire_view},
     plan::{NodeId, NodeKind},
     store::KvStore,
     task::{Blame, Slot},
@@ -28,6 +28,7 @@ impl<K: Key, V: Data> KGroupedStream<K, V> {
         let (fold, grouped, spec) = (Arc::new(fold), Arc::new(self.grouped), declare(&store));
         let name = store.name.clone();
         let id = self.graph.add(Some(&name), op, kind, vec![self.id], |wiring, id| {
+            wire_view(wiring, id, &store);
             wiring.target::<K, V>(id, move |builder, id| -> Result<Target<K, V>> {
                 let table = open_store(builder, id, &store)?;
                 let nulls = builder.context.memo.slot(&format!("null:{}", store.name), 0)?;

@@ -5,7 +5,7 @@ use headwater_core::Result;
 use super::KStream;
 use crate::{
     bounds::{Data, Key},
-    ktable::{KTable, declare, open_store},
+    ktable::{KTable, declare, open_store, wire_view},
     plan::NodeKind,
     repartition::add_repartition,
     store::KvStore,
@@ -53,6 +53,7 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
         let spec = declare(&store);
         let name = store.name.clone();
         let id = self.graph.add(Some(&name), "table", kind, vec![self.id], |wiring, id| {
+            wire_view(wiring, id, &store);
             wiring.target::<K, Option<V>>(id, move |builder, id| -> Result<Target<K, Option<V>>> {
                 let table = open_store(builder, id, &store)?;
                 let null_keys = builder.context.memo.slot(&format!("null-key:{}", store.name), 0)?;

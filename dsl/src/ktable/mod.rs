@@ -1,6 +1,9 @@
 //! Tables: the latest value per key. Changes go downstream at each commit, one per changed row, in the order in which
 //! the rows were last changed.
 
+mod filter;
+mod map_values;
+mod materialize;
 mod to_stream;
 
 use std::{hash::Hash, marker::PhantomData, rc::Rc};
@@ -11,9 +14,9 @@ use crate::{
     bounds::Data,
     graph::Graph,
     plan::{NodeId, StoreKind, StoreSpec},
-    store::{KvStore, StoreSerdes},
+    store::{Emission, KvStore, StoreSerdes},
     vocab::Materialized,
-    wire::{Change, TaskBuilder},
+    wire::{TableView, TaskBuilder, Wiring},
 };
 
 /// A table with keys of type `K` and values of type `V`, kept in a store with a changelog topic.
@@ -47,16 +50,25 @@ pub(crate) fn declare<K: Data, V: Data>(store: &Materialized<K, V>) -> impl FnOn
     move |changelog| StoreSpec { kind: StoreKind::KeyValue, key, value, changelog }
 }
 
-/// Opens the store of table node `id` with the steps below as its listeners.
+/// Lets other steps look up the rows in the store of table node `id`.
+pub(crate) fn wire_view<K: Data + Hash + Eq, V: Data>(wiring: &mut Wiring, id: NodeId, store: &Materialized<K, V>) {
+    let store = store.clone();
+    wiring.view::<K, V>(id, move |builder, id| -> Result<Rc<dyn TableView<K, V>>> {
+        Ok(open_store(builder, id, &store)?)
+    });
+}
+
+/// The store of table node `id`, opened on first use, with the steps below as its listeners.
 pub(crate) fn open_store<K: Data + Hash + Eq, V: Data>(
     builder: &mut TaskBuilder<'_>,
     id: NodeId,
     store: &Materialized<K, V>,
 ) -> Result<Rc<KvStore<K, V>>> {
-    let listens = builder.plan.children(id).next().is_some();
-    let listener = if listens { Some(builder.next::<K, Change<V>>(id)?) } else { None };
-    let serdes = StoreSerdes { keys: store.keys.clone(), values: store.values.clone() };
-    let table = Rc::new(KvStore::new(&store.name, serdes, builder.env.store(&store.name)?, listener));
-    builder.context.at_commit(table.clone());
-    Ok(table)
+    builder.shared(&store.name, |builder| {
+        let emission = Emission::of(builder, id, store.cached)?;
+        let serdes = StoreSerdes { keys: store.keys.clone(), values: store.values.clone() };
+        let table = Rc::new(KvStore::new(&store.name, serdes, builder.env.store(&store.name)?, emission));
+        builder.context.at_commit(id, table.clone());
+        Ok(table)
+    })
 }

@@ -112,12 +112,11 @@ fn partitions(plan: &Plan, found: &mut Vec<TopologyError>) {
             found.push(TopologyError::new("HW0106", &node.name, reason, "a topic has at least 1 partition"));
         }
         // Two repartitions with unlike explicit counts must not meet at one store.
-        let stateful = matches!(node.kind, NodeKind::Aggregate { .. } | NodeKind::WindowedAggregate { .. });
-        if !stateful {
+        if !node.kind.needs_keys_together() {
             continue;
         }
         let mut counts: Vec<(String, i32)> = Vec::new();
-        for id in plan.sources_of(node.id) {
+        for id in plan.sources_met_in(node) {
             if let Some(NodeKind::Repartition { label, partitions: Some(n), .. }) = plan.node(id).map(|n| &n.kind) {
                 counts.push((label.clone(), *n));
             }
@@ -222,14 +221,11 @@ fn dead_letters(plan: &Plan, found: &mut Vec<TopologyError>) {
 fn table_above(plan: &Plan, id: NodeId) -> Option<&str> {
     let mut open = plan.node(id)?.parents.clone();
     while let Some(node) = open.pop().and_then(|at| plan.node(at)) {
-        match &node.kind {
-            NodeKind::Table { store }
-            | NodeKind::Aggregate { store, .. }
-            | NodeKind::WindowedAggregate { store, .. } => {
-                return Some(store);
-            }
-            NodeKind::Repartition { topic: Some(_), .. } => {}
-            _ => open.extend(&node.parents),
+        if let Some(store) = node.kind.stores().first() {
+            return Some(store);
+        }
+        if !matches!(node.kind, NodeKind::Repartition { topic: Some(_), .. }) {
+            open.extend(&node.parents);
         }
     }
     None

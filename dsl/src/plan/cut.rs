@@ -18,7 +18,10 @@ pub(crate) fn cut(mut plan: Plan) -> Plan {
         for parent in &node.parents {
             groups.join(lower(*parent), upper(node.id));
         }
-        if let Some(store) = store_of(&node.kind) {
+        for table in node.kind.reads() {
+            groups.join(lower(*table), upper(node.id));
+        }
+        for store in node.kind.stores() {
             let here = lower(node.id);
             let first = *store_user.entry(store).or_insert(here);
             groups.join(first, here);
@@ -41,25 +44,15 @@ pub(crate) fn cut(mut plan: Plan) -> Plan {
             if reads {
                 part.sources.push(node.id);
             }
-            let half_has_store = !is_cut(node.id);
-            if let Some(store) = store_of(&node.kind).filter(|_| half_has_store)
-                && !part.stores.iter().any(|s| s == store)
-            {
-                part.stores.push(store.to_owned());
+            for store in node.kind.stores() {
+                if !part.stores.contains(store) {
+                    part.stores.push(store.clone());
+                }
             }
         }
     }
     plan.subtopologies = parts;
     plan
-}
-
-fn store_of(kind: &NodeKind) -> Option<&str> {
-    match kind {
-        NodeKind::Table { store } | NodeKind::Aggregate { store, .. } | NodeKind::WindowedAggregate { store, .. } => {
-            Some(store)
-        }
-        _ => None,
-    }
 }
 
 /// Disjoint sets; the smaller index is the root, so numbering follows the order written.

@@ -47,12 +47,9 @@ impl Plan {
                 let _ = writeln!(out, "    Sink: {name} (topic: {topic})\n      <-- {parents}");
             }
             kind => {
-                let stores = match kind {
-                    NodeKind::Table { store }
-                    | NodeKind::Aggregate { store, .. }
-                    | NodeKind::WindowedAggregate { store, .. } => store.as_str(),
-                    _ => "",
-                };
+                let mut stores: Vec<&str> = kind.stores().iter().map(String::as_str).collect();
+                stores.extend(kind.reads().iter().flat_map(|id| self.stores_behind(*id)));
+                let stores = stores.join(", ");
                 let _ = writeln!(
                     out,
                     "    Processor: {name} (stores: [{stores}])\n      --> {children}\n      <-- {parents}"

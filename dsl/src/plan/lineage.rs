@@ -18,7 +18,7 @@ pub(crate) fn insert_repartitions(mut plan: Plan) -> Plan {
                 let needed = inherits || *forced;
                 *topic = needed.then(|| format!("{app}-{label}-repartition"));
             }
-            NodeKind::Stateless { changes_key: true, .. } => {
+            NodeKind::Stateless { changes_key: true, .. } | NodeKind::Stateful { changes_key: true, .. } => {
                 changed.insert(node.id);
             }
             _ if inherits => {

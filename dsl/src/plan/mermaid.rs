@@ -20,6 +20,10 @@ impl Plan {
                         let _ = writeln!(edges, "  s{number}n{} --> {id}", parent.0);
                     }
                 }
+                let looked_up = node.kind.reads().iter().flat_map(|id| self.stores_behind(*id));
+                for store in node.kind.stores().iter().map(String::as_str).chain(looked_up) {
+                    let _ = writeln!(edges, "  {id} -.- store_{0}[(\"{0}\")]", label(store));
+                }
                 match &node.kind {
                     NodeKind::Source { topic, .. } => {
                         let _ = writeln!(edges, "  {0}([\"{0}\"]) --> {id}", label(topic));
@@ -29,11 +33,6 @@ impl Plan {
                     }
                     NodeKind::Repartition { topic: Some(topic), .. } | NodeKind::To { topic, .. } => {
                         let _ = writeln!(edges, "  {id} --> {0}([\"{0}\"])", label(topic));
-                    }
-                    NodeKind::Table { store }
-                    | NodeKind::Aggregate { store, .. }
-                    | NodeKind::WindowedAggregate { store, .. } => {
-                        let _ = writeln!(edges, "  {id} -.- store_{0}[(\"{0}\")]", label(store));
                     }
                     NodeKind::GlobalJoin { store, .. } => {
                         let _ = writeln!(edges, "  global_{0}[(\"{0}\")] -.- {id}", label(store));

@@ -15,4 +15,6 @@ pub(crate) use check::check;
 pub(crate) use cut::cut;
 pub use diff::PlanDiff;
 pub(crate) use lineage::insert_repartitions;
-pub use node::{EmitStrategy, GlobalStore, Node, NodeId, NodeKind, Plan, RuleSpec, StoreKind, StoreSpec, Subtopology};
+pub use node::{
+    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OldValues, Plan, RuleSpec, StoreKind, StoreSpec, Subtopology,
+};

@@ -104,6 +104,30 @@ pub enum NodeKind {
         /// When results go downstream.
         emit: EmitStrategy,
     },
+    /// Any other step with state, or that looks into state.
+    Stateful {
+        /// The operator, such as `session_count` or `join_this`.
+        op: String,
+        /// The stores it writes, its own or shared with other steps, which are then in its sub-topology.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        stores: Vec<String>,
+        /// The tables whose rows it looks up: they are in its sub-topology and co-partitioned with its input.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        reads: Vec<NodeId>,
+        /// What else must not change unnoticed, in the operator's own words, such as `size_ms`.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        settings: BTreeMap<String, i64>,
+        /// Whether the key may be another one afterwards.
+        #[serde(default, skip_serializing_if = "is_false")]
+        changes_key: bool,
+        /// What it makes of the old values of the changes that reach it.
+        #[serde(default, skip_serializing_if = "OldValues::is_ignored")]
+        old_values: OldValues,
+        /// If it emits final results as time closes them: how many milliseconds before the closed end the timestamp of
+        /// a result that is still to come may lie.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        final_within_ms: Option<i64>,
+    },
     /// Joins each record with a global table's row.
     GlobalJoin {
         /// The global table's store.
@@ -130,6 +154,78 @@ pub enum NodeKind {
         /// What and where.
         sink: SinkSpec,
     },
+}
+
+/// What a step makes of the old values of a table's changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OldValues {
+    /// Nothing: they need not be sent.
+    #[default]
+    Ignored,
+    /// It needs them.
+    Needed,
+    /// It sends them on if a step below needs them.
+    PassedOn,
+}
+
+impl OldValues {
+    fn is_ignored(&self) -> bool {
+        *self == Self::Ignored
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl NodeKind {
+    /// A stateful step called `op` with these stores and no other properties.
+    pub(crate) fn stateful(op: &str, stores: &[&str]) -> Self {
+        Self::Stateful {
+            op: op.to_owned(),
+            stores: stores.iter().map(|store| (*store).to_owned()).collect(),
+            reads: Vec::new(),
+            settings: BTreeMap::new(),
+            changes_key: false,
+            old_values: OldValues::Ignored,
+            final_within_ms: None,
+        }
+    }
+
+    /// A view of a table, without a store.
+    pub(crate) fn view(op: &str, old_values: OldValues) -> Self {
+        let mut view = Self::stateful(op, &[]);
+        if let Self::Stateful { old_values: of_view, .. } = &mut view {
+            *of_view = old_values;
+        }
+        view
+    }
+
+    /// The stores that the step writes.
+    pub fn stores(&self) -> &[String] {
+        match self {
+            Self::Table { store } | Self::Aggregate { store, .. } | Self::WindowedAggregate { store, .. } => {
+                std::slice::from_ref(store)
+            }
+            Self::Stateful { stores, .. } => stores,
+            _ => &[],
+        }
+    }
+
+    /// The tables whose rows the step looks up.
+    pub fn reads(&self) -> &[NodeId] {
+        match self {
+            Self::Stateful { reads, .. } => reads,
+            _ => &[],
+        }
+    }
+
+    /// Whether records of equal keys must meet in it.
+    pub(crate) fn needs_keys_together(&self) -> bool {
+        !self.stores().is_empty() || !self.reads().is_empty()
+    }
 }
 
 /// A rule of a `validate` step.
@@ -209,6 +305,28 @@ impl Plan {
     /// The nodes that take records from `id`, in the order written.
     pub fn children(&self, id: NodeId) -> impl Iterator<Item = &Node> {
         self.nodes.iter().filter(move |node| node.parents.contains(&id))
+    }
+
+    /// Whether a step below table `id` needs the old values of its changes.
+    pub fn sends_old_values(&self, id: NodeId) -> bool {
+        self.children(id).any(|child| match &child.kind {
+            NodeKind::Stateful { old_values: OldValues::Needed, .. } => true,
+            NodeKind::Stateful { old_values: OldValues::PassedOn, .. } => self.sends_old_values(child.id),
+            _ => false,
+        })
+    }
+
+    /// The stores in which step `id` looks rows up: its own, or those that a view without store is made from.
+    pub fn stores_behind(&self, id: NodeId) -> Vec<&str> {
+        let Some(node) = self.node(id) else { return Vec::new() };
+        let own = node.kind.stores();
+        if !own.is_empty() {
+            return own.iter().map(String::as_str).collect();
+        }
+        let above = if node.kind.reads().is_empty() { &node.parents } else { node.kind.reads() };
+        let mut stores: Vec<&str> = above.iter().flat_map(|id| self.stores_behind(*id)).collect();
+        stores.dedup();
+        stores
     }
 
     /// The node called `name`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headwater_core::{Error, ErrorKind, Result};
 
-use super::{NodeId, NodeKind, Plan};
+use super::{Node, NodeId, NodeKind, Plan};
 
 impl Plan {
     /// The partition count of every topic the plan reads: the inputs' as `of_input` says, and each repartition
@@ -49,15 +49,11 @@ impl Plan {
     /// A store must find all records of a key in one task, so all topics that feed it have equal counts.
     fn check_copartitioning(&self, counts: &BTreeMap<String, i32>) -> Result<()> {
         for node in &self.nodes {
-            let stateful = matches!(
-                node.kind,
-                NodeKind::Aggregate { .. } | NodeKind::WindowedAggregate { .. } | NodeKind::Table { .. }
-            );
-            if !stateful {
+            if !node.kind.needs_keys_together() {
                 continue;
             }
             let fed_by: Vec<(String, i32)> = self
-                .sources_of(node.id)
+                .sources_met_in(node)
                 .into_iter()
                 .filter_map(|id| self.topic_read_by(id))
                 .filter_map(|topic| counts.get(topic).map(|n| (topic.to_owned(), *n)))
@@ -77,6 +73,19 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// The sources and repartition topics whose records must be co-partitioned for step `node`: those that reach it and
+    /// those of the tables it reads.
+    pub(crate) fn sources_met_in(&self, node: &Node) -> Vec<NodeId> {
+        let mut met = self.sources_of(node.id);
+        for table in node.kind.reads() {
+            // A table may be read right where a topic is: its own node is then the one to look above.
+            met.extend(self.sources_of(*table));
+        }
+        met.sort_unstable();
+        met.dedup();
+        met
     }
 
     /// The sources and repartition topics whose records reach `id` inside its task.

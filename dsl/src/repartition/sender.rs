@@ -82,7 +82,7 @@ impl<K: Data, V: Data> Sender<K, V> {
             told_end: Cell::new(false),
             told_idle: Cell::new(false),
         });
-        context.at_commit(marks.clone());
+        context.at_commit(id, marks.clone());
         Ok(Self {
             node: node.name.clone(),
             keys,

@@ -12,6 +12,8 @@ pub(crate) struct Row<K, V> {
     pub(crate) key: K,
     /// `None`: there is no such row, or it was deleted.
     pub(crate) value: Option<V>,
+    /// The value at the last commit, kept only if it has changed since and a step below needs it.
+    pub(crate) old: Option<V>,
     pub(crate) timestamp: Timestamp,
     /// Headers of the last record that changed it; allocated only when there are any.
     pub(crate) headers: Option<Box<Headers>>,
@@ -62,6 +64,7 @@ impl<K: Hash + Eq, V> Buffer<K, V> {
             hash,
             key,
             value,
+            old: None,
             timestamp,
             headers: None,
             committed,
@@ -128,6 +131,7 @@ impl<K: Hash + Eq, V> Buffer<K, V> {
                     row.value = None;
                 }
                 row.quiet = false;
+                row.old = None;
                 row.changed = 0;
                 row.committed = row.value.is_some();
                 row.headers = None;

@@ -6,12 +6,13 @@ use headwater_core::{Error, ErrorKind, Headers, Payload, Result, Serde, StoreRea
 
 use super::{
     buffer::{Buffer, Row},
+    emission::{Emission, When},
     layout::{decode_row, encode_row_head},
 };
 use crate::{
     bounds::Data,
     task::{CommitStep, StoreChangeVisitor},
-    wire::{Change, Flow, Meta, Target},
+    wire::{Change, Flow, Meta, TableView},
 };
 
 /// Rows kept in memory across commits, per store and task.
@@ -29,8 +30,8 @@ pub(crate) struct KvStore<K, V> {
     serdes: StoreSerdes<K, V>,
     base: Rc<dyn StoreReader>,
     buffer: RefCell<Buffer<K, V>>,
-    /// Gets every changed row at commit; `None` if nobody listens or results go elsewhere.
-    listener: Option<Target<K, Change<V>>>,
+    /// `None` if nobody listens or results go elsewhere.
+    emission: Option<Emission<K, V>>,
 }
 
 /// A row taken out of a store.
@@ -45,9 +46,20 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
         name: &str,
         serdes: StoreSerdes<K, V>,
         base: Rc<dyn StoreReader>,
-        listener: Option<Target<K, Change<V>>>,
+        emission: Option<Emission<K, V>>,
     ) -> Self {
-        Self { name: name.to_owned(), serdes, base, buffer: RefCell::new(Buffer::new()), listener }
+        Self { name: name.to_owned(), serdes, base, buffer: RefCell::new(Buffer::new()), emission }
+    }
+
+    /// The row of `key` as it is now, with what waits for the commit; `None` if there is none or the key is null.
+    pub(crate) fn get(&self, key: &K) -> Result<Option<(V, Timestamp)>> {
+        let mut buffer = self.buffer.borrow_mut();
+        let at = match buffer.find(key) {
+            Some(at) => Some(at),
+            None => self.load(&mut buffer, key.clone())?,
+        };
+        let row = at.and_then(|at| buffer.row(at));
+        Ok(row.and_then(|row| Some((row.value.clone()?, row.timestamp))))
     }
 
     /// Changes the row of `key` in place; setting it to `None` deletes it. The row's time becomes the greater of its
@@ -61,6 +73,9 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
     }
 
     fn change(&self, key: K, meta: Meta<'_>, change: impl FnOnce(&mut Row<K, V>)) -> Result<bool> {
+        let emission = self.emission.as_ref();
+        let with_old = emission.is_some_and(|emission| emission.with_old);
+        let at_once = emission.filter(|emission| emission.when == When::AtOnce);
         let mut buffer = self.buffer.borrow_mut();
         let at = match buffer.find(&key) {
             Some(at) => at,
@@ -70,13 +85,21 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
             },
         };
         let Some(row) = buffer.row_mut(at) else { return Ok(false) };
+        if with_old && (row.changed == 0 || at_once.is_some()) {
+            row.old.clone_from(&row.value);
+        }
         change(row);
         if !meta.headers.is_empty() {
             row.headers = Some(Box::new(meta.headers.clone()));
         } else if row.headers.is_some() {
             row.headers = None;
         }
+        let sent = at_once.map(|emission| (emission, row.key.clone(), row.news(), row.timestamp));
         buffer.touch(at);
+        drop(buffer);
+        if let Some((emission, key, change, timestamp)) = sent {
+            emission.to.push(Meta { timestamp, headers: meta.headers }, key, change)?;
+        }
         Ok(true)
     }
 
@@ -206,26 +229,32 @@ struct Scratch {
     value: Vec<u8>,
 }
 
-/// Pairs of (row, time, headers) to send downstream once the buffer is no longer borrowed.
-type Emission<K, V> = Vec<(K, Change<V>, Timestamp, Option<Box<Headers>>)>;
+/// A change to send downstream once the buffer is no longer borrowed.
+type HeldBack<K, V> = (K, Change<V>, Timestamp, Option<Box<Headers>>);
+
+impl<K, V: Clone> Row<K, V> {
+    /// What a listener is told of it.
+    fn news(&self) -> Change<V> {
+        Change { new: self.value.clone(), old: self.old.clone() }
+    }
+}
 
 impl<K: Data + Hash + Eq, V: Data> CommitStep for KvStore<K, V> {
     fn before_commit(&self) -> Flow {
-        let Some(listener) = &self.listener else { return Ok(()) };
-        let emission: Emission<K, V> = {
+        let Some(emission) = self.emission.as_ref().filter(|emission| emission.when == When::AtCommit) else {
+            return Ok(());
+        };
+        let held_back: Vec<HeldBack<K, V>> = {
             let buffer = self.buffer.borrow();
             let rows = buffer.in_order_of_change().into_iter().filter_map(|at| buffer.row(at));
             // A deletion of a row that was never there changes nothing.
             rows.filter(|row| !row.quiet && (row.value.is_some() || row.committed))
-                .map(|row| {
-                    let change = Change { new: row.value.clone(), old: None };
-                    (row.key.clone(), change, row.timestamp, row.headers.clone())
-                })
+                .map(|row| (row.key.clone(), row.news(), row.timestamp, row.headers.clone()))
                 .collect()
         };
         let none = Headers::new();
-        for (key, change, timestamp, headers) in emission {
-            listener.push(Meta { timestamp, headers: headers.as_deref().unwrap_or(&none) }, key, change)?;
+        for (key, change, timestamp, headers) in held_back {
+            emission.to.push(Meta { timestamp, headers: headers.as_deref().unwrap_or(&none) }, key, change)?;
         }
         Ok(())
     }
@@ -247,5 +276,11 @@ impl<K: Data + Hash + Eq, V: Data> CommitStep for KvStore<K, V> {
 
     fn dirty_rows(&self) -> usize {
         self.buffer.borrow().dirty_count()
+    }
+}
+
+impl<K: Data + Hash + Eq, V: Data> TableView<K, V> for KvStore<K, V> {
+    fn get(&self, key: &K) -> Result<Option<(V, Timestamp)>> {
+        Self::get(self, key)
     }
 }

@@ -138,7 +138,8 @@ pub(crate) fn lineage(builder: &TaskBuilder<'_>, id: NodeId) -> Lineage {
     while let Some(at) = open.pop() {
         let Some(node) = builder.plan.node(at) else { continue };
         match &node.kind {
-            NodeKind::WindowedAggregate { emit: EmitStrategy::OnWindowClose, .. } => return Lineage::Emitted,
+            NodeKind::WindowedAggregate { emit: EmitStrategy::OnWindowClose, .. }
+            | NodeKind::Stateful { final_within_ms: Some(_), .. } => return Lineage::Emitted,
             NodeKind::Repartition { topic: Some(topic), .. } => upstreams |= builder.env.upstream_tasks(topic) > 1,
             _ => open.extend(&node.parents),
         }
@@ -146,7 +147,7 @@ pub(crate) fn lineage(builder: &TaskBuilder<'_>, id: NodeId) -> Lineage {
     if upstreams { Lineage::Upstreams } else { Lineage::Sources }
 }
 
-/// Up to where the windows of store `store` are closed for good.
+/// Up to where the windows of store `store`, or the results of the step so called, are closed for good.
 pub(crate) fn closed_end(memo: &Memo, store: &str) -> Result<Slot> {
     memo.slot(&format!("closed-end/{store}"), Timestamp::MIN)
 }
@@ -154,14 +155,23 @@ pub(crate) fn closed_end(memo: &Memo, store: &str) -> Result<Slot> {
 /// A step that emits windows when they close: how far it has closed them.
 pub(crate) struct Emitter {
     closed_end: Slot,
-    size_ms: i64,
+    /// How far before the closed end a result that is still to come may lie.
+    within_ms: i64,
+    /// Whether windows start at multiples of that.
+    aligned: bool,
 }
 
 impl Emitter {
     /// The start of the oldest window that is not closed: every result still to come is at least as young.
     pub(crate) fn oldest_open(&self) -> Timestamp {
         let closed_end = self.closed_end.get();
-        if closed_end == Timestamp::MIN { closed_end } else { closed_end - closed_end.rem_euclid(self.size_ms.max(1)) }
+        if closed_end == Timestamp::MIN {
+            closed_end
+        } else if self.aligned {
+            closed_end - closed_end.rem_euclid(self.within_ms.max(1))
+        } else {
+            closed_end.saturating_sub(self.within_ms)
+        }
     }
 }
 
@@ -172,7 +182,12 @@ pub(crate) fn emitters_of(builder: &TaskBuilder<'_>, id: NodeId) -> Result<Vec<E
     while let Some(node) = open.pop().and_then(|at| builder.plan.node(at)) {
         match &node.kind {
             NodeKind::WindowedAggregate { emit: EmitStrategy::OnWindowClose, store, size_ms, .. } => {
-                emitters.push(Emitter { closed_end: closed_end(&builder.context.memo, store)?, size_ms: *size_ms });
+                let closed_end = closed_end(&builder.context.memo, store)?;
+                emitters.push(Emitter { closed_end, within_ms: *size_ms, aligned: true });
+            }
+            NodeKind::Stateful { final_within_ms: Some(within_ms), .. } => {
+                let closed_end = closed_end(&builder.context.memo, &node.name)?;
+                emitters.push(Emitter { closed_end, within_ms: *within_ms, aligned: false });
             }
             NodeKind::Repartition { topic: Some(_), .. } => {}
             _ => open.extend(&node.parents),

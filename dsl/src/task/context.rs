@@ -10,7 +10,7 @@ use std::{
 use headwater_core::{Headers, Offset, RecordRef, Result, TaskId, Timestamp};
 
 use super::{Memo, Slot, clock::Queue, env::StoreChangeVisitor};
-use crate::{dead_letter::Raw, wire::Flow};
+use crate::{dead_letter::Raw, plan::NodeId, wire::Flow};
 
 /// A step that takes part in commits.
 pub(crate) trait CommitStep {
@@ -88,8 +88,9 @@ pub struct TaskContext {
     /// The current record's bytes, kept only if a step may dead-letter it later.
     raw: RefCell<Option<KeptRaw>>,
     pub(crate) queues: RefCell<Vec<Rc<Queue>>>,
-    commit_steps: RefCell<Vec<Rc<dyn CommitStep>>>,
-    time_steps: RefCell<Vec<Rc<dyn TimeStep>>>,
+    /// By node, so from upstream to downstream.
+    commit_steps: RefCell<Vec<(NodeId, Rc<dyn CommitStep>)>>,
+    time_steps: RefCell<Vec<(NodeId, Rc<dyn TimeStep>)>>,
 }
 
 impl std::fmt::Debug for TaskContext {
@@ -145,14 +146,14 @@ impl TaskContext {
         with(&Raw { topic: raw.topic.as_deref().unwrap_or_default(), partition: self.partition.get(), record: &record })
     }
 
-    /// Adds a step to commits. Children register before their parents.
-    pub(crate) fn at_commit(&self, step: Rc<dyn CommitStep>) {
-        self.commit_steps.borrow_mut().push(step);
+    /// Adds a step of node `id` to commits, which go from upstream to downstream.
+    pub(crate) fn at_commit(&self, id: NodeId, step: Rc<dyn CommitStep>) {
+        insert(&self.commit_steps, id, step);
     }
 
-    /// Adds a step to the passing of time. Children register before their parents.
-    pub(crate) fn on_time(&self, step: Rc<dyn TimeStep>) {
-        self.time_steps.borrow_mut().push(step);
+    /// Adds a step of node `id` to the passing of time, which goes from upstream to downstream.
+    pub(crate) fn on_time(&self, id: NodeId, step: Rc<dyn TimeStep>) {
+        insert(&self.time_steps, id, step);
     }
 
     /// Lets go of all steps, which hold this context in turn: without it a task would keep its stores open for ever.
@@ -163,13 +164,13 @@ impl TaskContext {
 
     /// The commit steps from upstream to downstream.
     pub(crate) fn commit_steps(&self) -> Vec<Rc<dyn CommitStep>> {
-        self.commit_steps.borrow().iter().rev().cloned().collect()
+        self.commit_steps.borrow().iter().map(|(_, step)| step.clone()).collect()
     }
 
     /// Tells every step, from upstream to downstream, that time moved.
     pub(crate) fn time_moved(&self) -> Flow {
-        for index in (0..self.time_steps.borrow().len()).rev() {
-            let step = self.time_steps.borrow().get(index).cloned();
+        for index in 0..self.time_steps.borrow().len() {
+            let step = self.time_steps.borrow().get(index).map(|(_, step)| step.clone());
             if let Some(step) = step {
                 step.time_moved()?;
             }
@@ -182,7 +183,7 @@ impl TaskContext {
         self.partition.set(-1);
         self.offset.set(-1);
         self.ended.set(true);
-        let steps: Vec<_> = self.time_steps.borrow().iter().rev().cloned().collect();
+        let steps: Vec<_> = self.time_steps.borrow().iter().map(|(_, step)| step.clone()).collect();
         for step in steps {
             step.end_of_input()?;
         }
@@ -198,4 +199,11 @@ impl TaskContext {
         self.queues.borrow_mut().push(queue.clone());
         Ok(queue)
     }
+}
+
+/// Inserts `step` behind all steps of earlier nodes: a node's parents come before it in the plan.
+fn insert<S: ?Sized>(steps: &RefCell<Vec<(NodeId, Rc<S>)>>, id: NodeId, step: Rc<S>) {
+    let mut steps = steps.borrow_mut();
+    let at = steps.partition_point(|(other, _)| *other <= id);
+    steps.insert(at, (id, step));
 }

@@ -10,6 +10,14 @@ pub struct Materialized<K, V> {
     pub(crate) name: String,
     pub(crate) keys: Arc<dyn Serde<K>>,
     pub(crate) values: Arc<dyn Serde<V>>,
+    pub(crate) cached: bool,
+}
+
+impl<K, V> Clone for Materialized<K, V> {
+    fn clone(&self) -> Self {
+        let (name, keys, values) = (self.name.clone(), self.keys.clone(), self.values.clone());
+        Self { name, keys, values, cached: self.cached }
+    }
 }
 
 impl<K: Data, V: Data> Materialized<K, V> {
@@ -24,7 +32,15 @@ impl<K: Data, V: Data> Materialized<K, V> {
 
     /// A store called `name` with these serdes.
     pub fn with(name: &str, keys: impl Serde<K>, values: impl Serde<V>) -> Self {
-        Self { name: name.to_owned(), keys: Arc::new(keys), values: Arc::new(values) }
+        Self { name: name.to_owned(), keys: Arc::new(keys), values: Arc::new(values), cached: true }
+    }
+
+    /// Sends every change downstream at once. Default: cached, that is, one change per changed row at each commit, in
+    /// the order of their last change (Kafka Streams' `withCachingDisabled` and `withCachingEnabled`).
+    #[must_use]
+    pub fn uncached(mut self) -> Self {
+        self.cached = false;
+        self
     }
 
     /// The store's name.

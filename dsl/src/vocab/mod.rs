@@ -2,6 +2,7 @@
 
 mod consumed;
 mod grouped;
+mod joined;
 mod materialized;
 mod produced;
 mod repartitioned;
@@ -9,6 +10,7 @@ mod repartitioned;
 pub(crate) use consumed::Extractor;
 pub use consumed::{Consumed, OnUndecodable};
 pub use grouped::Grouped;
+pub use joined::Joined;
 pub use materialized::Materialized;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;

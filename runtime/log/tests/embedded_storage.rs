@@ -138,15 +138,22 @@ fn the_oldest_records_go_by_size_and_the_disk_gets_smaller() {
         let (start, end) = range(&*log, partition);
         assert_eq!((start, end), (60_000, 64_000), "{partition}");
     }
-    let after = bytes_under(dir.path());
-    assert!(before > 100_000_000 && after < before / 3, "{before} bytes before, {after} after");
+    assert!(before > 100_000_000, "{before} bytes before");
+    // RocksDB deletes obsolete files in the background.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while bytes_under(dir.path()) > before / 5 {
+        assert!(Instant::now() < deadline, "{before} bytes before, {} after", bytes_under(dir.path()));
+        thread::sleep(Duration::from_millis(10));
+    }
     producer.send(&t[0], batch(1_000, 5, 1_000)).unwrap();
     log.enforce_retention().unwrap();
     assert_eq!((range(&*log, &t[0]), range(&*log, &t[1])), ((61_000, 65_000), (60_000, 64_000)));
 }
 
 fn bytes_under(dir: &Path) -> u64 {
-    std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
+    // A file may go while it is looked at.
+    let sizes = std::fs::read_dir(dir).unwrap().filter_map(|entry| entry.ok()?.metadata().ok());
+    sizes.map(|metadata| metadata.len()).sum()
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{
     bounds::{Data, Key},
     ktable::KTable,
     plan::{EmitStrategy, NodeId, NodeKind, StoreKind, StoreSpec},
-    store::{KvStore, StoreSerdes, WindowKeys, decode_window_key, start_bound},
+    store::{Emission, KvStore, StoreSerdes, WindowKeys, decode_window_key, start_bound},
     task::{Blame, OperatorTime, Slot, TaskContext, TimeStep, closed_end},
     vocab::{Grouped, Materialized},
     window::{Tumbling, Windowed},
@@ -40,8 +40,8 @@ impl<K: Key, V: Data> WindowedStream<K, V> {
         let id = graph.add(Some(&name), op, kind, vec![self.stream.id], |wiring, id| {
             wiring.target::<K, V>(id, move |builder, id| -> Result<Target<K, V>> {
                 let folding = Rc::new(open(builder, id, windows, &store, grouped.clone(), fold.clone())?);
-                builder.context.at_commit(folding.rows.clone());
-                builder.context.on_time(folding.clone());
+                builder.context.at_commit(id, folding.rows.clone());
+                builder.context.on_time(id, folding.clone());
                 Ok(Rc::new(Shared(folding)))
             });
         });
@@ -60,7 +60,7 @@ fn open<K: Key, V: Data, A: Data, F>(
 ) -> Result<WindowedFold<F, K, V, A>> {
     let next = builder.next::<Windowed<K>, Change<A>>(id)?;
     let on_update = windows.emit == EmitStrategy::OnWindowUpdate;
-    let listens = on_update && builder.plan.children(id).next().is_some();
+    let emission = if on_update { Emission::of(builder, id, store.cached)? } else { None };
     let keys = Arc::new(WindowKeys::new(store.keys.clone(), windows.size_ms));
     let serdes = StoreSerdes { keys, values: store.values.clone() };
     let base = builder.env.store(&store.name)?;
@@ -73,7 +73,7 @@ fn open<K: Key, V: Data, A: Data, F>(
         grace_ms: windows.grace_ms.unwrap_or_default(),
         time: OperatorTime::of(builder, id)?,
         first_open: Cell::new(first_open(&*base, closed_end.get(), windows.size_ms)?),
-        rows: Rc::new(KvStore::new(&store.name, serdes, base, listens.then(|| next.clone()))),
+        rows: Rc::new(KvStore::new(&store.name, serdes, base, emission)),
         next,
         grouped,
         fold,

@@ -65,8 +65,12 @@ impl Storage {
 
     /// The family of record batches.
     pub fn log(&self) -> Result<&ColumnFamily> {
-        self.db.cf_handle(LOG).ok_or_else(|| {
-            Error::new(ErrorKind::Internal, "HW0324", format!("{} has no family {LOG:?}", self.dir.display()))
+        self.family(LOG)
+    }
+
+    fn family(&self, name: &str) -> Result<&ColumnFamily> {
+        self.db.cf_handle(name).ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "HW0324", format!("{} has no family {name:?}", self.dir.display()))
         })
     }
 
@@ -147,6 +151,8 @@ impl Storage {
         let fail = |error: rocksdb::Error| classify(&self.dir, &error);
         self.db.delete_file_in_range_cf(log, from, to).map_err(fail)?;
         self.db.flush_cf(log).map_err(fail)?;
+        // A WAL file goes only when no family needs it, and the small one may not fill its memory for days.
+        self.db.flush_cf(self.family(META)?).map_err(fail)?;
         self.db.compact_range_cf(log, Some(from), Some(to));
         Ok(())
     }

@@ -1,0 +1,38 @@
+use headwater_core::Serde;
+
+use super::Grouped;
+use crate::bounds::{Data, Key, Value};
+
+/// A join's name and the serdes of its stream. The name becomes the repartition topic `<app>-<name>-repartition` where
+/// the stream's key was changed before, so it must stay the same as long as the state is to be kept.
+pub struct Joined<K, V> {
+    pub(crate) stream: Grouped<K, V>,
+}
+
+impl<K: Data, V: Data> Joined<K, V> {
+    /// A join called `name`; the stream's keys travel as `Auto` and its values as `Postcard`.
+    pub fn named(name: &str) -> Self
+    where
+        K: Key,
+        V: Value,
+    {
+        Self { stream: Grouped::named(name) }
+    }
+
+    /// A join called `name`; the stream's records travel in these formats.
+    pub fn with(name: &str, keys: impl Serde<K>, values: impl Serde<V>) -> Self {
+        Self { stream: Grouped::with(name, keys, values) }
+    }
+}
+
+impl<K: Key, V: Value> From<&str> for Joined<K, V> {
+    fn from(name: &str) -> Self {
+        Self::named(name)
+    }
+}
+
+impl<K: 'static, V: 'static> std::fmt::Debug for Joined<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Joined({:?})", self.stream)
+    }
+}
