@@ -46,8 +46,8 @@ pub mod prelude {
     };
     pub use headwater_dsl::{
         Consumed, GlobalTable, Grouped, Joined, KGroupedStream, KStream, KTable, Materialized, Produced, Repartitioned,
-        Rule, Rules, Severity, Split, StreamsBuilder, Topology, TopologyErrors, Tumbling, UserResult, Windowed,
-        WindowedStream, not_null, one_of, range,
+        Rule, Rules, SessionWindowedSerde, Severity, Split, StreamsBuilder, TimeWindowedSerde, Topology,
+        TopologyErrors, Tumbling, UserResult, Windowed, WindowedStream, not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;
     pub use headwater_sinks::{ColumnType, Columns, IcebergSink, ParquetSink, day};

@@ -9,6 +9,7 @@ mod oracle {
     mod byte_forms;
     mod case;
     mod compare;
+    mod differences;
     mod differential;
     mod drive;
     mod functions;

@@ -24,6 +24,7 @@ mod task;
 mod topology;
 mod vocab;
 mod window;
+mod windowed_serde;
 mod wire;
 
 pub use bounds::{Data, Key, Shared, UserResult, Value};
@@ -48,4 +49,5 @@ pub use task::{
 pub use topology::Topology;
 pub use vocab::{Consumed, Grouped, Joined, Materialized, OnUndecodable, Produced, Repartitioned};
 pub use window::{Tumbling, Windowed};
+pub use windowed_serde::{SessionWindowedSerde, TimeWindowedSerde};
 pub use wire::{Change, Flow, Meta};

@@ -13,6 +13,9 @@ pub struct Case {
     /// Whether Java's stores are RocksDB's; otherwise they are in memory.
     #[serde(default)]
     pub rocksdb: bool,
+    /// Whether Java's windowed stores have its own retention; otherwise they keep everything.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub default_retention: bool,
     /// A node's inputs come before it. Node 3's store is `s3`, its output topic `out-3`.
     pub nodes: Vec<Node>,
     pub steps: Vec<Step>,

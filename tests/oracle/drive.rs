@@ -25,7 +25,9 @@ pub fn ours(case: &Case) -> Answer {
 
 fn run(case: &Case) -> Result<Answer, String> {
     let topology = topology(case).map_err(|errors| errors.to_string())?;
-    let internal_topics = topology.plan().repartition_topics().iter().map(|&topic| topic.to_owned()).collect();
+    let changelogs = topology.plan().stores.values().map(|store| store.changelog.clone());
+    let repartitions = topology.plan().repartition_topics().into_iter().map(str::to_owned);
+    let internal_topics = repartitions.chain(changelogs).collect();
     let written: Vec<String> = topology.plan().output_topics().into_iter().map(str::to_owned).collect();
     let mut driver = TopologyTestDriver::new(topology).map_err(|error| error.to_string())?;
     let mut answer = Answer { internal_topics, ..Answer::default() };
@@ -98,6 +100,11 @@ fn rows(driver: &TopologyTestDriver, store: &str, op: &Op) -> Result<Option<Rows
             Fold::Reduce => windows::<Nullable>(driver, store, Text)?,
             _ => windows::<String>(driver, store, Text)?,
         },
+        Op::TableFilter { named, .. } | Op::TableFilterNot { named, .. } | Op::TableMapValues { named, .. }
+            if *named =>
+        {
+            table::<String>(driver, store, Text)?
+        }
         _ => return Ok(None),
     };
     Ok(Some(rows))

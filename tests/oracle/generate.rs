@@ -17,7 +17,7 @@ pub fn case(seed: u64) -> Case {
     let mut random = Random::new(seed);
     let cached = random.percent(30);
     let rocksdb = random.percent(6);
-    let mut case = Case { cached, rocksdb, nodes: Vec::new(), steps: Vec::new() };
+    let mut case = Case { cached, rocksdb, default_retention: false, nodes: Vec::new(), steps: Vec::new() };
     source(&mut case, Shape::Stream);
     let wanted = random.between(1, 6);
     let mut tries = 0;

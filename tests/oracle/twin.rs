@@ -41,14 +41,11 @@ pub fn can(op: &Op) -> bool {
         | Op::Cogroup { .. }
         | Op::SuppressUntilClosed
         | Op::SuppressUntilTimeLimit { .. }
-        | Op::TableFilter { .. }
-        | Op::TableFilterNot { .. }
-        | Op::TableMapValues { .. }
         | Op::TableTransformValues { .. }
         | Op::TableGroupBy { .. }
         | Op::TableJoin { .. }
         | Op::ForeignKeyJoin { .. }
-        | Op::JoinTable { .. }
+        | Op::JoinTable { grace: Some(_), .. }
         | Op::JoinStreams { .. }
         | Op::Process { .. }
         | Op::ProcessValues => false,
@@ -136,6 +133,33 @@ impl Twin<'_> {
             Op::Aggregate { fold, key, windows, on_close } => {
                 return self.aggregate(id, node.of[0], *fold, *key, *windows, *on_close);
             }
+            Op::TableFilter { f, named } => {
+                let f = *f;
+                let made = self.table(node.of[0]).filter(move |k, v| fns::test(f, k.as_deref(), Some(v)));
+                return self.kept(made, *named, &store);
+            }
+            Op::TableFilterNot { f, named } => {
+                let f = *f;
+                let made = self.table(node.of[0]).filter_not(move |k, v| fns::test(f, k.as_deref(), Some(v)));
+                return self.kept(made, *named, &store);
+            }
+            Op::TableMapValues { f, named } => {
+                let f = *f;
+                return self.kept(self.table(node.of[0]).map_values(move |_, v| fns::row(f, v)), *named, &store);
+            }
+            Op::JoinTable { kind, grace: None } => {
+                let (table, joined) = (self.table(node.of[1]), Joined::with(&format!("j{id}"), Text, Text));
+                match kind {
+                    Kind::Inner => {
+                        stream().join_table(table, |l, r: String| Some(fns::join(l.as_deref(), Some(&r))), joined)
+                    }
+                    _ => stream().left_join_table(
+                        table,
+                        |l, r: Nullable| Some(fns::join(l.as_deref(), r.as_deref())),
+                        joined,
+                    ),
+                }
+            }
             Op::JoinGlobal { kind, f } => {
                 let (f, table) = (*f, self.global(node.of[1]));
                 let select = move |k: &Nullable, v: &Nullable| fns::key(f, k.as_deref(), v.as_deref());
@@ -221,6 +245,18 @@ impl Twin<'_> {
         }
     }
 
+    fn table(&self, id: usize) -> &KTable<Nullable, String> {
+        match &self.built[id] {
+            Built::Texts(table) => table,
+            _ => panic!("node {id} is no table of text"),
+        }
+    }
+
+    /// A view, or its rows in a store of their own.
+    fn kept(&self, view: KTable<Nullable, String>, named: bool, store: &str) -> Built {
+        Built::Texts(if named { view.materialize(self.rows(store)) } else { view })
+    }
+
     fn global(&self, id: usize) -> &GlobalTable<Nullable, String> {
         match &self.built[id] {
             Built::Global(table) => table,
@@ -245,8 +281,7 @@ impl Twin<'_> {
     }
 
     fn caching<V: Data>(&self, store: Materialized<Nullable, V>) -> Materialized<Nullable, V> {
-        let _ = self.case.cached;
-        store
+        if self.case.cached { store } else { store.uncached() }
     }
 }
 

@@ -42,9 +42,12 @@ final class Build {
     final Map<String, String> stores = new LinkedHashMap<>();
     private final List<Object> built = new ArrayList<>();
     private final boolean cached;
+    /** Whether Java's own retention holds, for cases that show what comes of it. */
+    final boolean defaultRetention;
 
     Build(JsonNode spec) {
         cached = spec.path("cached").asBoolean();
+        defaultRetention = spec.path("default_retention").asBoolean();
         JsonNode nodes = spec.get("nodes");
         boolean[] used = new boolean[nodes.size()];
         for (JsonNode node : nodes) {

@@ -155,8 +155,8 @@ final class Folds {
     /** A store that keeps its windows for long, so that Java's hiding of old rows plays no part. */
     private static <V, S extends org.apache.kafka.streams.processor.StateStore> Materialized<String, V, S> kept(
             Build build, int id, Serde<V> values) {
-        return build.caching(Materialized.<String, V, S>as("s" + id).withKeySerde(Build.TEXT).withValueSerde(values)
-            .withRetention(Build.LONG));
+        Materialized<String, V, S> store = Materialized.<String, V, S>as("s" + id).withKeySerde(Build.TEXT).withValueSerde(values);
+        return build.caching(build.defaultRetention ? store : store.withRetention(Build.LONG));
     }
 
     private static Windows<? extends org.apache.kafka.streams.kstream.Window> windows(JsonNode w) {
@@ -185,8 +185,8 @@ final class Folds {
             .before(Duration.ofMillis(before)).after(Duration.ofMillis(after));
         StreamJoined<String, String, String> joined = StreamJoined.with(Build.TEXT, Build.TEXT, Build.TEXT).withName("j" + id)
             .withStoreName("s" + id)
-            .withThisStoreSupplier(new JoinRows("s" + id + "-left", before + after, grace))
-            .withOtherStoreSupplier(new JoinRows("s" + id + "-right", before + after, grace));
+            .withThisStoreSupplier(new JoinRows("s" + id + "-left", before + after, grace, build.defaultRetention))
+            .withOtherStoreSupplier(new JoinRows("s" + id + "-right", before + after, grace, build.defaultRetention));
         switch (n.get("kind").asText()) {
             case "inner": return left.join(right, Functions::join, windows, joined);
             case "left": return left.leftJoin(right, Functions::join, windows, joined);
@@ -199,8 +199,10 @@ final class Folds {
         private final String name;
         private final long size;
         private final long grace;
+        private final boolean asJava;
 
-        JoinRows(String name, long size, long grace) {
+        JoinRows(String name, long size, long grace, boolean asJava) {
+            this.asJava = asJava;
             this.name = name;
             this.size = size;
             this.grace = grace;
@@ -208,7 +210,7 @@ final class Folds {
 
         @Override public String name() { return name; }
         @Override public WindowStore<Bytes, byte[]> get() {
-            return new InMemoryWindowStore(name, size + grace + 1, size, true, "in-memory-window");
+            return new InMemoryWindowStore(name, size + grace + (asJava ? 0 : 1), size, true, "in-memory-window");
         }
         @Override public String metricsScope() { return "in-memory-window"; }
         @Override public long segmentIntervalMs() { return 1; }

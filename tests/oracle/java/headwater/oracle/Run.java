@@ -117,7 +117,7 @@ final class Run {
                 case "rows": rows(rows, driver.<String, Object>getTimestampedKeyValueStore(name).all()); break;
                 case "plain": rows(rows, driver.<String, Object>getKeyValueStore(name).all()); break;
                 case "windows": rows(rows, driver.<String, Object>getTimestampedWindowStore(name).all()); break;
-                default: rows(rows, driver.<String, Object>getSessionStore(name).findSessions(0, Long.MAX_VALUE));
+                default: rows(rows, driver.<String, Object>getSessionStore(name).fetch(null, null));
             }
         });
     }
