@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use headwater::{prelude::*, runtime::Result};
+use headwater::{Result, dsl::Data, prelude::*};
 
 use super::{
     case::{Answer, Case, Fold, Input, Op, Output, Step, Windows},
@@ -23,7 +23,7 @@ pub fn ours(case: &Case) -> Answer {
     }
 }
 
-fn run(case: &Case) -> Result<Answer, String> {
+fn run(case: &Case) -> std::result::Result<Answer, String> {
     let topology = topology(case).map_err(|errors| errors.to_string())?;
     let changelogs = topology.plan().stores.values().map(|store| store.changelog.clone());
     let repartitions = topology.plan().repartition_topics().into_iter().map(str::to_owned);

@@ -1,6 +1,6 @@
 //! The Rust twin of `Build.java`: a case's topology in Headwater's DSL, one line for each operator.
 
-use headwater::prelude::*;
+use headwater::{dsl::Data, prelude::*};
 
 use super::{
     case::{Case, Fold, Kind, Node, Op, Windows},
