@@ -11,6 +11,8 @@ use super::{
 
 /// Cases under way at once: Java works on them while we do.
 const BATCH: usize = 50;
+/// How many differing cases are made small.
+const SHRUNK_AT_MOST: usize = 20;
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
@@ -78,24 +80,34 @@ fn run(seeds: std::ops::Range<u64>, stop_after: usize) -> Tally {
     tally
 }
 
-/// Both sides of the smallest case like this one, in the form in which regressions are stored.
-fn both_sides(seed: u64, case: &Case, how: Difference) -> String {
-    let (small, how) = shrink::smallest(case, how);
-    let (java, ours) = (java::answer(&small), ours(&small));
+/// Both sides of a case, in the form in which regressions are stored.
+fn both_sides(seed: u64, small: &Case, how: &Difference) -> String {
+    let (java, ours) = (java::answer(small), ours(small));
     let show = |answer: &Answer| serde_json::to_string(answer).unwrap();
     format!(
-        "seed {seed}: {}\n{}\n  Java:      {}\n  Headwater: {}\nStore it as tests/oracle/regressions/NAME.json, or as a difference.\n",
+        "seed {seed}: {}\n{}\n  Java:      {}\n  Headwater: {}\n",
         how.text,
-        serde_json::to_string(&small).unwrap(),
+        serde_json::to_string(small).unwrap(),
         show(&java),
         show(&ours)
     )
 }
 
+/// The smallest of each sort of difference; those that need the same operators are of one sort.
+fn smallest(tally: &Tally) -> String {
+    let mut shown: BTreeMap<String, String> = BTreeMap::new();
+    for (seed, case, how) in tally.differences.iter().take(SHRUNK_AT_MOST) {
+        let (small, how) = shrink::smallest(case, how.clone());
+        let operators: Vec<String> = small.nodes.iter().map(|node| node.op.name()).collect();
+        let sort = format!("{:?} {}", how.sort, operators.join(", "));
+        shown.entry(sort).or_insert_with(|| both_sides(*seed, &small, &how));
+    }
+    let shown: Vec<String> = shown.into_iter().map(|(sort, text)| format!("== {sort}\n{text}")).collect();
+    shown.join("\n") + "Mend it and store the case as tests/oracle/regressions/NAME.json, or see docs/differences.md.\n"
+}
+
 fn assert_same(tally: &Tally) {
-    let shown = tally.differences.iter().take(3).map(|(seed, case, how)| both_sides(*seed, case, how.clone()));
-    let text: String = shown.collect();
-    assert!(tally.differences.is_empty(), "{}\n{text}", tally.report());
+    assert!(tally.differences.is_empty(), "{}\n{}", tally.report(), smallest(tally));
     assert!(tally.refused * 100 <= tally.cases, "the generator makes cases that nobody takes:\n{}", tally.report());
 }
 

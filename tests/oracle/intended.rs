@@ -5,7 +5,10 @@ use super::case::{Case, Op, Windows};
 
 /// Whether the topology shows no intended difference.
 pub fn allowed(case: &Case) -> bool {
-    !(d5_rate_limited_table_feeds_a_table(case) || d6_table_joins_itself(case) || d7_cogroup_of_several_streams(case))
+    !(d5_rate_limited_table_feeds_a_table(case)
+        || d6_table_joins_itself(case)
+        || d7_cogroup_of_several_streams(case)
+        || d10_stream_merges_with_itself(case))
 }
 
 /// D5: Java's suppress until a time limit hands on the old value of the last buffered update.
@@ -23,6 +26,11 @@ fn d6_table_joins_itself(case: &Case) -> bool {
 fn d7_cogroup_of_several_streams(case: &Case) -> bool {
     let windowed = |op: &Op| matches!(op, Op::Cogroup { windows, .. } if *windows != Windows::None);
     case.nodes.iter().any(|node| windowed(&node.op) && node.of.len() > 1)
+}
+
+/// D10: a stream merged with itself has each record once in Java.
+fn d10_stream_merges_with_itself(case: &Case) -> bool {
+    case.nodes.iter().any(|node| matches!(node.op, Op::Merge) && node.of[0] == node.of[1])
 }
 
 /// D2: Java's suppress may emit a session or sliding window twice as final; never while event time does not go back.
