@@ -69,20 +69,13 @@ pub fn add(aggregate: &str, value: Option<&str>) -> String {
     cap(format!("{aggregate}+{}", or_mark(value)))
 }
 
-pub fn subtract(aggregate: &str, value: &str) -> String {
-    cap(format!("{aggregate}-{value}"))
-}
-
 pub fn reduce(aggregate: Option<&str>, value: Option<&str>) -> String {
     cap(format!("{}&{}", or_mark(aggregate), or_mark(value)))
 }
 
-pub fn unreduce(aggregate: &str, value: &str) -> String {
-    cap(format!("{aggregate}/{value}"))
-}
-
-pub fn merge(a: &str, b: &str) -> String {
-    cap(format!("{{{a}{b}}}"))
+/// A reducer that sometimes deletes the row.
+pub fn reduce_or_delete(aggregate: Option<&str>, value: Option<&str>) -> Text {
+    (hash(value) % 7 != 0).then(|| reduce(aggregate, value))
 }
 
 /// An aggregator that sometimes deletes the row.

@@ -64,6 +64,11 @@ impl Lineage {
         Self { key_changed: false, lanes }
     }
 
+    /// Whether its records went through a repartition topic.
+    pub fn is_behind_repartition(&self) -> bool {
+        self.lanes.values().flatten().any(|way| !way.is_empty())
+    }
+
     /// Whether records of one source meet here that came by different tasks: their order is nobody's promise.
     fn meets_by_other_ways(&self, other: &Self) -> bool {
         self.lanes.iter().any(|(topic, ways)| other.lanes.get(topic).is_some_and(|others| others != ways))

@@ -200,7 +200,7 @@ impl Twin<'_> {
         let add = |_: &Nullable, v: Nullable, a: &mut String| *a = fns::add(a, v.as_deref());
         let update =
             |_: &Nullable, v: Nullable, a: &mut Nullable| *a = fns::update(a.as_deref().unwrap_or(""), v.as_deref());
-        let reduce = |a: Nullable, b: Nullable| Some(fns::reduce(a.as_deref(), b.as_deref()));
+        let reduce = |a: Nullable, b: Nullable| fns::reduce_or_delete(a.as_deref(), b.as_deref());
         match (windows, fold) {
             (Windows::None, Fold::Count) => Built::Counts(grouped.count(self.counts(&store))),
             (Windows::None, Fold::Reduce) => Built::Reduced(grouped.reduce(self.nullable(&store), reduce)),

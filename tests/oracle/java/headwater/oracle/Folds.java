@@ -56,7 +56,7 @@ final class Folds {
         String store = "s" + id;
         switch (n.get("fold").asText()) {
             case "count": return grouped.count(build.rows(store, Serdes.Long()));
-            case "reduce":
+            case "reduce": return grouped.reduce(Functions::reduceOrDelete, build.rows(store, Build.TEXT));
             case "reduce_values": return grouped.reduce(Functions::reduce, build.rows(store, Build.TEXT));
             case "aggregate":
                 return grouped.aggregate(() -> "", (k, v, a) -> Functions.add(a, v), build.rows(store, Build.TEXT));
@@ -73,7 +73,7 @@ final class Folds {
         KTable<Windowed<String>, ?> made;
         switch (n.get("fold").asText()) {
             case "count": made = windowed.count(Folds.<Long, WindowStore<Bytes, byte[]>>kept(build, id, Serdes.Long())); break;
-            case "reduce":
+            case "reduce": made = windowed.reduce(Functions::reduceOrDelete, Folds.kept(build, id, Build.TEXT)); break;
             case "reduce_values": made = windowed.reduce(Functions::reduce, Folds.kept(build, id, Build.TEXT)); break;
             case "aggregate":
                 made = windowed.aggregate(() -> "", (k, v, a) -> Functions.add(a, v), Folds.kept(build, id, Build.TEXT));
@@ -92,7 +92,7 @@ final class Folds {
         KTable<Windowed<String>, ?> made;
         switch (n.get("fold").asText()) {
             case "count": made = windowed.count(Folds.<Long, SessionStore<Bytes, byte[]>>kept(build, id, Serdes.Long())); break;
-            case "reduce":
+            case "reduce": made = windowed.reduce(Functions::reduceOrDelete, Folds.kept(build, id, Build.TEXT)); break;
             case "reduce_values": made = windowed.reduce(Functions::reduce, Folds.kept(build, id, Build.TEXT)); break;
             case "aggregate":
                 made = windowed.aggregate(() -> "", (k, v, a) -> Functions.add(a, v),

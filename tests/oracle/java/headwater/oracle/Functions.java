@@ -105,6 +105,11 @@ final class Functions {
         return cap(text(aggregate) + "&" + text(value));
     }
 
+    /** A reducer that sometimes deletes the row. */
+    static String reduceOrDelete(String aggregate, String value) {
+        return hash(value) % 7 == 0 ? null : reduce(aggregate, value);
+    }
+
     static String unreduce(String aggregate, String value) {
         return cap(text(aggregate) + "/" + text(value));
     }
