@@ -45,8 +45,8 @@ pub mod prelude {
         serde::{Auto, Json, Postcard, Raw, Text},
     };
     pub use headwater_dsl::{
-        Consumed, GlobalTable, Grouped, Joined, KGroupedStream, KStream, KTable, Materialized, Produced, Repartitioned,
-        Rule, Rules, SessionWindowedSerde, Severity, Split, StreamsBuilder, TimeWindowedSerde, Topology,
+        Consumed, GlobalTable, Grouped, Joined, KGroupedStream, KStream, KTable, Materialized, OnFailure, Produced,
+        Repartitioned, Rule, Rules, SessionWindowedSerde, Severity, Split, StreamsBuilder, TimeWindowedSerde, Topology,
         TopologyErrors, Tumbling, UserResult, Windowed, WindowedStream, not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;

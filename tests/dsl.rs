@@ -11,6 +11,7 @@ mod dsl {
     mod plan;
     mod quality;
     mod routing;
+    mod set_aside;
     mod tables;
     mod time_across_repartition;
     mod undecodable;

@@ -41,13 +41,16 @@ pub use plan::{
 };
 pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
 pub use sinking::{AnySink, AnyWriter, ThreadWriters};
-pub use store::{decode_row, decode_window_key, encode_window_key};
+pub use store::{
+    TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_window_key, encode_timed_key, encode_window_key,
+    timed_key_prefix,
+};
 pub use task::{
     GlobalReader, Memo, PanicGuard, ProcessorTask, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv, TaskSource,
     TopicWriter,
 };
 pub use topology::Topology;
-pub use vocab::{Consumed, Grouped, Joined, Materialized, OnUndecodable, Produced, Repartitioned};
+pub use vocab::{Consumed, Grouped, Joined, Materialized, OnFailure, OnUndecodable, Produced, Repartitioned};
 pub use window::{Tumbling, Windowed};
 pub use windowed_serde::{SessionWindowedSerde, TimeWindowedSerde};
 pub use wire::{Change, Flow, Meta};

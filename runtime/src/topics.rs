@@ -42,8 +42,8 @@ pub(crate) fn prepare(log: &dyn Log, plan: &Plan, settings: &Settings) -> Result
         let tasks = plan.task_count(number, &counts).unwrap_or(1);
         for store in part.stores.iter().filter_map(|store| plan.stores.get(store)) {
             let policy = match store.kind {
-                // Closed windows are deleted row by row, so compaction alone keeps a window store's changelog small.
-                StoreKind::KeyValue | StoreKind::Window => "compact",
+                // What time closes is deleted row by row, so compaction alone keeps a changelog small.
+                StoreKind::KeyValue | StoreKind::Window | StoreKind::Session | StoreKind::Timed => "compact",
             };
             make.push(spec(&store.changelog, tasks, &[("cleanup.policy", policy)]));
             counts.insert(store.changelog.clone(), tasks);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use headwater_core::check_name;
 
 use super::{NodeId, NodeKind, Plan};
-use crate::error::TopologyError;
+use crate::{error::TopologyError, vocab::OnFailure};
 
 /// Every mistake that the plan alone shows.
 pub(crate) fn check(plan: &Plan) -> Vec<TopologyError> {
@@ -36,6 +36,9 @@ fn names(plan: &Plan, found: &mut Vec<TopologyError>) {
             NodeKind::Repartition { label, .. } => check(&node.name, "the repartition's name", label),
             _ => {}
         }
+    }
+    if let OnFailure::DeadLetter(topic) = &plan.on_failure {
+        check("application", "the dead-letter topic", topic);
     }
     for store in plan.stores.keys().chain(plan.global_stores.keys()) {
         check(store, "the store's name", store);

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use headwater_core::SinkSpec;
 use serde::{Deserialize, Serialize};
 
+use crate::vocab::OnFailure;
+
 /// A node's number: its place in the order in which the program wrote its steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NodeId(pub u32);
@@ -14,6 +16,9 @@ pub struct NodeId(pub u32);
 pub struct Plan {
     /// The application id: prefix of internal topics, name of the consumer group.
     pub app: String,
+    /// What happens to a record at which the program's own code fails.
+    #[serde(default, skip_serializing_if = "OnFailure::is_fail")]
+    pub on_failure: OnFailure,
     /// Every step, in the order written. A node's parents come before it.
     pub nodes: Vec<Node>,
     /// The state stores by name.
@@ -272,6 +277,11 @@ pub enum StoreKind {
     KeyValue,
     /// One row per window start and key, ordered by time.
     Window,
+    /// One row per key and session, by key and end, with an index by end: a timed store whose time is the session's end
+    /// and whose number is its start.
+    Session,
+    /// One row per key, time and number, by key, with an index by time.
+    Timed,
 }
 
 /// A global table's store.
@@ -368,6 +378,9 @@ impl Plan {
                 }
                 _ => {}
             }
+        }
+        if let OnFailure::DeadLetter(topic) = &self.on_failure {
+            topics.push(topic);
         }
         topics.sort_unstable();
         topics.dedup();

@@ -5,10 +5,17 @@ mod buffer;
 mod emission;
 mod kv;
 mod layout;
+#[allow(dead_code, reason = "the steps that use all of it are being written")]
+mod timed;
 mod window;
 
 pub(crate) use emission::Emission;
 pub(crate) use kv::{KvStore, StoreSerdes};
 pub(crate) use layout::start_bound;
-pub use layout::{decode_row, decode_window_key, encode_window_key};
+pub use layout::{
+    TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_window_key, encode_timed_key, encode_window_key,
+    timed_key_prefix,
+};
+#[allow(unused_imports, reason = "the steps that use all of it are being written")]
+pub(crate) use timed::{ChangedRow, News, TakenRow, TimedRow, TimedStore};
 pub(crate) use window::WindowKeys;

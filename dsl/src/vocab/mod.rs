@@ -4,6 +4,7 @@ mod consumed;
 mod grouped;
 mod joined;
 mod materialized;
+mod on_failure;
 mod produced;
 mod repartitioned;
 
@@ -12,6 +13,7 @@ pub use consumed::{Consumed, OnUndecodable};
 pub use grouped::Grouped;
 pub use joined::Joined;
 pub use materialized::Materialized;
+pub use on_failure::OnFailure;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;
 

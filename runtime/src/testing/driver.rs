@@ -316,7 +316,7 @@ impl TopologyTestDriver {
     }
 
     pub(super) fn step_at(&mut self, place: usize) -> Result<bool> {
-        self.tasks.get_mut(place).map_or(Ok(false), |task| task.step(&self.topics, self.now_ms))
+        self.tasks.get_mut(place).map_or(Ok(false), |task| task.step(&self.around, &self.topics, self.now_ms))
     }
 
     pub(super) fn commit_at(&mut self, place: usize) -> Result<()> {
