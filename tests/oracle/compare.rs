@@ -96,8 +96,9 @@ fn stores(case: &Case, java: &Answer, ours: &Answer) -> Option<String> {
 fn grace(windows: Windows) -> Option<i64> {
     match windows {
         Windows::None => None,
-        Windows::Tumbling { grace, .. } | Windows::Hopping { grace, .. } => Some(grace),
-        Windows::Sliding { grace, .. } => Some(grace),
+        Windows::Tumbling { grace, .. } | Windows::Hopping { grace, .. } | Windows::Sliding { grace, .. } => {
+            Some(grace)
+        }
         Windows::Session { grace, size } => Some(grace + size),
         Windows::Unlimited { .. } => Some(0),
     }

@@ -22,8 +22,8 @@ pub fn test(f: u8, key: Option<&str>, value: Option<&str>) -> bool {
     let both = || hash(Some(&format!("{}={}", or_mark(key), or_mark(value))));
     match f {
         0 => value.is_some(),
-        1 => both() % 2 == 0,
-        2 => both() % 3 != 0,
+        1 => both().is_multiple_of(2),
+        2 => !both().is_multiple_of(3),
         3 => key.is_some(),
         _ => true,
     }
@@ -47,7 +47,7 @@ pub fn value(f: u8, value: Text) -> Text {
     match f {
         0 => Some(value.map_or_else(|| "nil".to_owned(), |value| cap(value + "'"))),
         1 => value,
-        _ => value.filter(|value| hash(Some(value)) % 4 != 0),
+        _ => value.filter(|value| !hash(Some(value)).is_multiple_of(4)),
     }
 }
 
@@ -75,12 +75,12 @@ pub fn reduce(aggregate: Option<&str>, value: Option<&str>) -> String {
 
 /// A reducer that sometimes deletes the row.
 pub fn reduce_or_delete(aggregate: Option<&str>, value: Option<&str>) -> Text {
-    (hash(value) % 7 != 0).then(|| reduce(aggregate, value))
+    (!hash(value).is_multiple_of(7)).then(|| reduce(aggregate, value))
 }
 
 /// An aggregator that sometimes deletes the row.
 pub fn update(aggregate: &str, value: Option<&str>) -> Text {
-    (hash(value) % 4 != 0).then(|| add(aggregate, value))
+    (!hash(value).is_multiple_of(4)).then(|| add(aggregate, value))
 }
 
 pub fn join(left: Option<&str>, right: Option<&str>) -> String {

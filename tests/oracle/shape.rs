@@ -24,7 +24,6 @@ pub fn shapes(case: &Case) -> Vec<Shape> {
     for node in &case.nodes {
         let of = node.of.first().map(|of| shapes[*of]);
         shapes.push(match &node.op {
-            Op::Table { .. } | Op::ToTable => Shape::Table,
             Op::VersionedTable { .. } => Shape::Versioned,
             Op::GlobalTable { .. } => Shape::Global,
             Op::Split { .. } => Shape::Split,
@@ -32,10 +31,13 @@ pub fn shapes(case: &Case) -> Vec<Shape> {
                 Fold::Count | Fold::Reduce => Shape::Counts,
                 _ => Shape::Table,
             },
-            Op::Cogroup { windows: Windows::None, .. } => Shape::Table,
-            Op::Aggregate { .. } | Op::Cogroup { .. } => Shape::Windowed,
+            Op::Cogroup { windows, .. } if *windows != Windows::None => Shape::Windowed,
+            Op::Aggregate { .. } => Shape::Windowed,
             Op::SuppressUntilClosed | Op::SuppressUntilTimeLimit { .. } => of.unwrap(),
-            Op::TableFilter { .. }
+            Op::Table { .. }
+            | Op::ToTable
+            | Op::Cogroup { .. }
+            | Op::TableFilter { .. }
             | Op::TableFilterNot { .. }
             | Op::TableMapValues { .. }
             | Op::TableTransformValues { .. }

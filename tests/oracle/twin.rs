@@ -74,7 +74,6 @@ pub fn topology(case: &Case) -> Result<Topology, TopologyErrors> {
 }
 
 impl Twin<'_> {
-    #[expect(clippy::too_many_lines, reason = "one line for each operator")]
     fn node(&self, id: usize, node: &Node) -> Built {
         let store = format!("s{id}");
         let stream = || self.stream(node.of[0]);
@@ -128,7 +127,7 @@ impl Twin<'_> {
                 _ => panic!("a branch is one of a split"),
             },
             Op::Repartition => stream().repartition(Repartitioned::with(&format!("r{id}"), Text, Text)),
-            Op::ToTable => return Built::Texts(stream().to_table(self.grouped(&format!("t{id}")), self.rows(&store))),
+            Op::ToTable => return Built::Texts(stream().to_table(grouped(&format!("t{id}")), self.rows(&store))),
             Op::ToStream => stream(),
             Op::Aggregate { fold, key, windows, on_close } => {
                 return self.aggregate(id, node.of[0], *fold, *key, *windows, *on_close);
@@ -194,8 +193,8 @@ impl Twin<'_> {
             };
         }
         let grouped = match key {
-            None => stream.group_by_key(self.grouped(&group)),
-            Some(_) => stream.group_by(move |k, v| select(k, v.as_deref()), self.grouped(&group)),
+            None => stream.group_by_key(grouped(&group)),
+            Some(_) => stream.group_by(move |k, v| select(k, v.as_deref()), grouped(&group)),
         };
         let add = |_: &Nullable, v: Nullable, a: &mut String| *a = fns::add(a, v.as_deref());
         let update =
@@ -264,10 +263,6 @@ impl Twin<'_> {
         }
     }
 
-    fn grouped(&self, name: &str) -> Grouped<Nullable, Nullable> {
-        Grouped::with(name, Text, Text)
-    }
-
     fn rows(&self, store: &str) -> Materialized<Nullable, String> {
         self.caching(Materialized::with(store, Text, Text))
     }
@@ -283,6 +278,10 @@ impl Twin<'_> {
     fn caching<V: Data>(&self, store: Materialized<Nullable, V>) -> Materialized<Nullable, V> {
         if self.case.cached { store } else { store.uncached() }
     }
+}
+
+fn grouped(name: &str) -> Grouped<Nullable, Nullable> {
+    Grouped::with(name, Text, Text)
 }
 
 fn tumbling(size: i64, grace: i64, on_close: bool) -> Tumbling {
