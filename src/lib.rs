@@ -45,9 +45,10 @@ pub mod prelude {
         serde::{Auto, Json, Postcard, Raw, Text},
     };
     pub use headwater_dsl::{
-        Consumed, GlobalTable, Grouped, Joined, KGroupedStream, KStream, KTable, Materialized, OnFailure, Produced,
-        Repartitioned, Rule, Rules, SessionWindowedSerde, Severity, Split, StreamsBuilder, TimeWindowedSerde, Topology,
-        TopologyErrors, Tumbling, UserResult, Windowed, WindowedStream, not_null, one_of, range,
+        Consumed, GlobalTable, Grouped, Joined, KGroupedStream, KGroupedTable, KStream, KTable, Materialized,
+        OnFailure, Produced, Repartitioned, Rule, Rules, SessionWindowedSerde, Severity, Split, StreamsBuilder,
+        Suppressed, TimeWindowedSerde, Topology, TopologyErrors, Tumbling, UserResult, Windowed, WindowedStream,
+        not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;
     pub use headwater_sinks::{ColumnType, Columns, IcebergSink, ParquetSink, day};
@@ -56,7 +57,8 @@ pub mod prelude {
 /// Topologies in unit tests.
 pub mod testing {
     pub use headwater_runtime::{
-        MemorySink, TestInput, TestOutput, TestRecord, TestStore, TestWindowStore, TopologyTestDriver,
+        MemorySink, TestInput, TestOutput, TestRecord, TestStore, TestVersionedStore, TestWindowStore,
+        TopologyTestDriver,
     };
 }
 

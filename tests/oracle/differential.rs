@@ -72,6 +72,10 @@ fn run(seeds: std::ops::Range<u64>, stop_after: usize) -> Tally {
     while seeds.peek().is_some() && tally.differences.len() < stop_after {
         let batch: Vec<u64> = seeds.by_ref().take(BATCH).collect();
         let cases: Vec<Case> = batch.iter().map(|seed| generate::case(*seed)).collect();
+        if let Ok(file) = std::env::var("HEADWATER_TRACE") {
+            let lines: Vec<String> = cases.iter().map(|case| serde_json::to_string(case).unwrap()).collect();
+            fs::write(file, lines.join("\n")).unwrap();
+        }
         let (theirs, ours) = java::answers(&cases, || cases.iter().map(ours).collect::<Vec<_>>());
         for (((seed, case), java), ours) in batch.into_iter().zip(cases).zip(&theirs).zip(&ours) {
             tally.note(seed, case, java, ours);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headwater_core::check_name;
 
-use super::{NodeId, NodeKind, Plan};
+use super::{NodeId, NodeKind, Plan, check_stores, check_suppress};
 use crate::{error::TopologyError, vocab::OnFailure};
 
 /// Every mistake that the plan alone shows.
@@ -19,6 +19,8 @@ pub(crate) fn check(plan: &Plan) -> Vec<TopologyError> {
     global_joins(plan, &mut found);
     dead_letters(plan, &mut found);
     branches(plan, &mut found);
+    check_stores::stores(plan, &mut found);
+    check_suppress::suppress(plan, &mut found);
     found
 }
 

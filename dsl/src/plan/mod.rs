@@ -2,9 +2,13 @@
 //! same plan, byte for byte.
 
 mod check;
+mod check_stores;
+mod check_suppress;
+mod closing;
 mod cut;
 mod describe;
 mod diff;
+mod kafka;
 mod lineage;
 mod mermaid;
 mod node;
@@ -16,5 +20,6 @@ pub(crate) use cut::cut;
 pub use diff::PlanDiff;
 pub(crate) use lineage::insert_repartitions;
 pub use node::{
-    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OldValues, Plan, RuleSpec, StoreKind, StoreSpec, Subtopology,
+    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OldValues, Plan, RuleSpec, StoreKind, StoreOptions, StoreSpec,
+    Subtopology,
 };

@@ -208,6 +208,18 @@ impl NodeKind {
         view
     }
 
+    /// The operator, where one kind has several.
+    pub fn op(&self) -> Option<&str> {
+        match self {
+            Self::Stateless { op, .. }
+            | Self::Stateful { op, .. }
+            | Self::Aggregate { op, .. }
+            | Self::WindowedAggregate { op, .. } => Some(op),
+            Self::GlobalJoin { left, .. } => Some(if *left { "left_join_global" } else { "join_global" }),
+            _ => None,
+        }
+    }
+
     /// The stores that the step writes.
     pub fn stores(&self) -> &[String] {
         match self {
@@ -224,6 +236,17 @@ impl NodeKind {
         match self {
             Self::Stateful { reads, .. } => reads,
             _ => &[],
+        }
+    }
+
+    /// For how long after a window's start the step takes records into it, in milliseconds of event time; `None` if it
+    /// has no windows.
+    pub fn window_life_ms(&self) -> Option<i64> {
+        match self {
+            Self::WindowedAggregate { size_ms, grace_ms, .. } => {
+                Some(size_ms.saturating_add(grace_ms.unwrap_or_default()))
+            }
+            _ => None,
         }
     }
 
@@ -267,6 +290,40 @@ pub struct StoreSpec {
     pub value: String,
     /// The changelog topic `<app>-<store>-changelog`.
     pub changelog: String,
+    /// What the user chose otherwise than by default.
+    #[serde(default, skip_serializing_if = "StoreOptions::is_default")]
+    pub options: StoreOptions,
+}
+
+/// What a user may choose for a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreOptions {
+    /// Whether its rows are kept in memory only, and read from the changelog at every start.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub in_memory: bool,
+    /// Whether it has no changelog, so that its rows live and die with the local state.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unlogged: bool,
+    /// How long rows are kept in terms of event time, in milliseconds: of a window store after the window's start, of a
+    /// versioned one after the version was replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_ms: Option<i64>,
+    /// Settings of the changelog topic.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub changelog_settings: BTreeMap<String, String>,
+}
+
+impl StoreOptions {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl StoreSpec {
+    /// The topic that its changes are written to, and that it is restored from; `None` if it has none.
+    pub fn changelog_topic(&self) -> Option<&str> {
+        (!self.options.unlogged).then_some(self.changelog.as_str())
+    }
 }
 
 /// How a store's keys are laid out.
@@ -277,6 +334,10 @@ pub enum StoreKind {
     KeyValue,
     /// One row per window start and key, ordered by time.
     Window,
+    /// One row per key and time from which it holds: a table with its history.
+    Versioned,
+    /// Changes that wait, one row per time and key, ordered by time.
+    Buffer,
     /// One row per key and session, by key and end, with an index by end: a timed store whose time is the session's end
     /// and whose number is its start.
     Session,
@@ -289,6 +350,9 @@ pub enum StoreKind {
 pub struct GlobalStore {
     /// The topic it is filled from; also its changelog.
     pub topic: String,
+    /// How many steps the program had written before it.
+    #[serde(default)]
+    pub after_steps: u32,
     /// The key's format.
     pub key: String,
     /// The value's format.
@@ -337,6 +401,19 @@ impl Plan {
         let mut stores: Vec<&str> = above.iter().flat_map(|id| self.stores_behind(*id)).collect();
         stores.dedup();
         stores
+    }
+
+    /// Whether table `id` knows its rows' history: its own store does, or that of the table it is a view of.
+    pub fn is_versioned(&self, id: NodeId) -> bool {
+        let Some(node) = self.node(id) else { return false };
+        let own = node.kind.stores();
+        if !own.is_empty() {
+            return own
+                .iter()
+                .any(|store| self.stores.get(store).is_some_and(|spec| spec.kind == StoreKind::Versioned));
+        }
+        let is_view = matches!(&node.kind, NodeKind::Stateful { reads, .. } if reads.is_empty());
+        is_view && node.parents.iter().any(|parent| self.is_versioned(*parent))
     }
 
     /// The node called `name`.
@@ -398,9 +475,12 @@ impl Plan {
             .collect()
     }
 
-    /// The number of the sub-topology that writes to the repartition node `id`.
+    /// The number of the sub-topology that writes to the repartition node `id`. It may be the one that reads it too, where
+    /// a table that both halves need holds them together.
     pub fn upstream_of(&self, id: NodeId) -> Option<usize> {
-        self.subtopologies.iter().position(|part| part.nodes.contains(&id) && !part.sources.contains(&id))
+        let writes_only = |part: &Subtopology| part.nodes.contains(&id) && !part.sources.contains(&id);
+        let mut parts = self.subtopologies.iter();
+        parts.clone().position(writes_only).or_else(|| parts.position(|part| part.nodes.contains(&id)))
     }
 
     /// The plan as pretty JSON, stable across runs.

@@ -167,12 +167,9 @@ impl ProcessorTask {
         Ok(true)
     }
 
-    /// The input has ended for this run: every window closes. Call once.
-    ///
-    /// # Errors
-    /// If a step fails.
-    pub fn end_of_input(&mut self) -> Result<()> {
-        self.context.end_of_input()
+    /// The input has ended for this run: every window closes with the commit that must follow. Call once.
+    pub fn end_of_input(&mut self) {
+        self.context.end_of_input();
     }
 
     /// Whether `end_of_input` was called.
@@ -193,6 +190,9 @@ impl ProcessorTask {
     pub fn before_commit(&mut self) -> Result<()> {
         self.context.partition.set(-1);
         self.context.offset.set(-1);
+        if self.context.is_ending() {
+            return self.context.end_steps();
+        }
         self.commit_steps.0.iter().try_for_each(|step| step.before_commit())
     }
 

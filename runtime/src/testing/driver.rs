@@ -15,7 +15,7 @@ use super::{
     memory_topic::{MemoryTopics, StoredRecord},
     output::TestOutput,
     sinks::DrivenSinks,
-    store::{TestStore, TestWindowStore},
+    store::{TestStore, TestVersionedStore, TestWindowStore},
     task::DrivenTask,
 };
 
@@ -187,6 +187,18 @@ impl TopologyTestDriver {
         TestWindowStore::new(self, &store.into())
     }
 
+    /// The committed rows of a store with history, of all tasks.
+    ///
+    /// # Errors
+    /// `HW0120` if the topology has no such store.
+    pub fn versioned_store<K, V>(&self, store: impl Into<Materialized<K, V>>) -> Result<TestVersionedStore<'_, K, V>>
+    where
+        K: headwater_dsl::Data,
+        V: headwater_dsl::Data,
+    {
+        TestVersionedStore::new(self, &store.into())
+    }
+
     /// Commits everything and lets it flow on until it is quiet.
     ///
     /// # Errors
@@ -331,7 +343,7 @@ impl TopologyTestDriver {
         if !task.may_end(&self.topics)? {
             return Ok(false);
         }
-        task.end()?;
+        task.end();
         self.commit_at(place)?;
         Ok(true)
     }

@@ -220,10 +220,9 @@ impl DrivenTask {
         Ok(true)
     }
 
-    /// Tells the operators that no record will come any more in this run.
-    pub(super) fn end(&mut self) -> Result<()> {
-        let guard = self.processor.panic_guard();
-        guard.run(|| self.processor.end_of_input())
+    /// No record will come any more in this run: the commit that follows closes everything.
+    pub(super) fn end(&mut self) {
+        self.processor.end_of_input();
     }
 
     /// Lets the task declare itself idle if it has had no record for `idle_ms`; true if it just did.

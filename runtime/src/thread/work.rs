@@ -134,8 +134,7 @@ fn end_if_done(
             return Ok(());
         }
     }
-    let guard = task.processor.panic_guard();
-    guard.run(|| task.processor.end_of_input())?;
+    task.processor.end_of_input();
     task.ended = true;
     Ok(())
 }

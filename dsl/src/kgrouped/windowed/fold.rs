@@ -8,7 +8,7 @@ use super::WindowedStream;
 use crate::{
     bounds::{Data, Key},
     ktable::KTable,
-    plan::{EmitStrategy, NodeId, NodeKind, StoreKind, StoreSpec},
+    plan::{EmitStrategy, NodeId, NodeKind, StoreKind},
     store::{Emission, KvStore, StoreSerdes, WindowKeys, decode_window_key, start_bound},
     task::{Blame, OperatorTime, Slot, TaskContext, TimeStep, closed_end},
     vocab::{Grouped, Materialized},
@@ -33,7 +33,7 @@ impl<K: Key, V: Data> WindowedStream<K, V> {
             grace_ms: windows.grace_ms,
             emit: windows.emit,
         };
-        let (key, value) = (store.keys.format().to_owned(), store.values.format().to_owned());
+        let spec = store.spec(StoreKind::Window);
         let (fold, grouped) = (Arc::new(fold), Arc::new(self.stream.grouped));
         let name = store.name.clone();
         let graph = self.stream.graph;
@@ -45,7 +45,7 @@ impl<K: Key, V: Data> WindowedStream<K, V> {
                 Ok(Rc::new(Shared(folding)))
             });
         });
-        graph.declare_store(id, &name, |changelog| StoreSpec { kind: StoreKind::Window, key, value, changelog });
+        graph.declare_store(id, &name, spec);
         KTable::new(graph, id)
     }
 }

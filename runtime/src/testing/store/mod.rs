@@ -1,11 +1,20 @@
 //! Looking into a driver's stores.
 
+mod versioned;
+mod window;
+
 use std::{ops::ControlFlow, rc::Rc, sync::Arc};
 
 use headwater_core::{Error, Payload, Result, Serde, StoreReader, Timestamp};
-use headwater_dsl::{Data, Materialized, NodeKind, Windowed, decode_row, decode_window_key, encode_window_key};
+use headwater_dsl::{Data, Materialized, decode_row};
+
+pub use versioned::TestVersionedStore;
+pub use window::TestWindowStore;
 
 use super::{TopologyTestDriver, driver::unknown, env::SharedStore};
+
+/// A row's key and value.
+type StoredRow = (Vec<u8>, Vec<u8>);
 
 /// The bytes of a store, of all tasks that have one of its name.
 struct Rows<'a> {
@@ -34,10 +43,15 @@ impl<'a> Rows<'a> {
     }
 
     /// Every row, task by task, in key order.
-    fn all(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    fn all(&self) -> Result<Vec<StoredRow>> {
+        self.range(&[], None)
+    }
+
+    /// The rows with `from <= key < to`, task by task, in key order.
+    fn range(&self, from: &[u8], to: Option<&[u8]>) -> Result<Vec<StoredRow>> {
         let mut rows = Vec::new();
         for part in &self.parts {
-            part.range(&[], None, &mut |key, value| {
+            part.range(from, to, &mut |key, value| {
                 rows.push((key.to_vec(), value.to_vec()));
                 ControlFlow::Continue(())
             })?;
@@ -47,8 +61,12 @@ impl<'a> Rows<'a> {
 
     fn decode<V: 'static>(&self, values: &dyn Serde<V>, row: &[u8]) -> Result<(Timestamp, V)> {
         let (timestamp, value) = decode_row(row).ok_or_else(|| self.damaged())?;
+        Ok((timestamp, self.decode_value(values, value)?))
+    }
+
+    fn decode_value<V: 'static>(&self, values: &dyn Serde<V>, value: &[u8]) -> Result<V> {
         let what = format!("a value of store {}", self.name);
-        Ok((timestamp, values.decode(Some(value)).map_err(|error| error.while_decoding(&what))?))
+        values.decode(Some(value)).map_err(|error| error.while_decoding(&what))
     }
 
     fn decode_key<K: 'static>(&self, keys: &dyn Serde<K>, key: &[u8]) -> Result<K> {
@@ -57,7 +75,9 @@ impl<'a> Rows<'a> {
 
     fn damaged(&self) -> Error {
         Error::new(headwater_core::ErrorKind::State, "HW0205", format!("a row of store {} cannot be read", self.name))
-            .help("a windowed store is read with window_store, any other with store")
+            .help(
+                "read a windowed store with window_store, one with history with versioned_store, any other with store",
+            )
     }
 }
 
@@ -104,63 +124,36 @@ impl<'a, K: Data, V: Data> TestStore<'a, K, V> {
     /// # Errors
     /// As [`TestStore::get`].
     pub fn all(&self) -> Result<Vec<(K, V)>> {
-        let rows = self.rows.all()?;
+        self.typed(&self.rows.all()?)
+    }
+
+    /// The rows from `from` to `to`, both included: task by task, in the order of the keys' bytes.
+    ///
+    /// # Errors
+    /// As [`TestStore::get`].
+    pub fn range(&self, from: &K, to: &K) -> Result<Vec<(K, V)>> {
+        let (Some(from), Some(to)) = (encoded(&*self.keys, from)?, encoded(&*self.keys, to)?) else {
+            return Ok(Vec::new());
+        };
+        // The least key above `to`.
+        let end = [to.as_slice(), &[0]].concat();
+        self.typed(&self.rows.range(&from, Some(&end))?)
+    }
+
+    /// The rows whose keys' bytes begin with `prefix`: task by task, in the order of the keys' bytes.
+    ///
+    /// # Errors
+    /// As [`TestStore::get`].
+    pub fn prefix(&self, prefix: &[u8]) -> Result<Vec<(K, V)>> {
+        let mut rows = self.rows.range(prefix, None)?;
+        rows.retain(|(key, _)| key.starts_with(prefix));
+        self.typed(&rows)
+    }
+
+    fn typed(&self, rows: &[StoredRow]) -> Result<Vec<(K, V)>> {
         let typed = rows
             .iter()
             .map(|(key, row)| Ok((self.rows.decode_key(&*self.keys, key)?, self.rows.decode(&*self.values, row)?.1)));
-        typed.collect()
-    }
-}
-
-/// The rows of a windowed store; see [`TopologyTestDriver::window_store`].
-pub struct TestWindowStore<'a, K, V> {
-    rows: Rows<'a>,
-    keys: Arc<dyn Serde<K>>,
-    values: Arc<dyn Serde<V>>,
-    size_ms: i64,
-}
-
-impl<K, V> std::fmt::Debug for TestWindowStore<'_, K, V> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TestWindowStore").field("name", &self.rows.name).finish_non_exhaustive()
-    }
-}
-
-impl<'a, K: Data, V: Data> TestWindowStore<'a, K, V> {
-    pub(super) fn new(driver: &'a TopologyTestDriver, store: &Materialized<K, V>) -> Result<Self> {
-        let nodes = &driver.around.topology.plan().nodes;
-        let size = |kind: &NodeKind| match kind {
-            NodeKind::WindowedAggregate { store: name, size_ms, .. } if name == store.name() => Some(*size_ms),
-            _ => None,
-        };
-        let rows = Rows::new(driver, store.name())?;
-        let size_ms = nodes.iter().find_map(|node| size(&node.kind)).ok_or_else(|| rows.damaged())?;
-        let (keys, values) = store.serdes();
-        Ok(Self { rows, keys, values, size_ms })
-    }
-
-    /// The value of `key` in the window that starts at `start`, if it has a row.
-    ///
-    /// # Errors
-    /// If the row is not of this type.
-    pub fn get(&self, key: &K, start: Timestamp) -> Result<Option<V>> {
-        let Some(key) = encoded(&*self.keys, key)? else { return Ok(None) };
-        let Some(row) = self.rows.get(&encode_window_key(start, &key))? else { return Ok(None) };
-        Ok(Some(self.rows.decode(&*self.values, &row)?.1))
-    }
-
-    /// All rows: task by task, in the order of (window start, key's bytes).
-    ///
-    /// # Errors
-    /// As [`TestWindowStore::get`].
-    pub fn all(&self) -> Result<Vec<(Windowed<K>, V)>> {
-        let rows = self.rows.all()?;
-        let typed = rows.iter().map(|(key, row)| {
-            let (start, key) = decode_window_key(key).ok_or_else(|| self.rows.damaged())?;
-            let key = self.rows.decode_key(&*self.keys, key)?;
-            let window = Windowed { key, start, end: start.saturating_add(self.size_ms) };
-            Ok((window, self.rows.decode(&*self.values, row)?.1))
-        });
         typed.collect()
     }
 }
