@@ -21,4 +21,6 @@ mod oracle {
     mod shrink;
     mod steps;
     mod twin;
+    mod twin_folds;
+    mod twin_tables;
 }

@@ -100,6 +100,8 @@ fn rows(driver: &TopologyTestDriver, store: &str, op: &Op) -> Result<Option<Rows
             Fold::Reduce => windows::<Nullable>(driver, store, Text)?,
             _ => windows::<String>(driver, store, Text)?,
         },
+        Op::TableGroupBy { fold: Fold::Count, .. } => table::<i64>(driver, store, Auto)?,
+        Op::TableGroupBy { .. } => table::<String>(driver, store, Text)?,
         Op::TableFilter { named, .. } | Op::TableFilterNot { named, .. } | Op::TableMapValues { named, .. }
             if *named =>
         {

@@ -78,6 +78,14 @@ pub fn reduce_or_delete(aggregate: Option<&str>, value: Option<&str>) -> Text {
     (!hash(value).is_multiple_of(7)).then(|| reduce(aggregate, value))
 }
 
+pub fn subtract(aggregate: &str, value: &str) -> String {
+    cap(format!("{aggregate}-{value}"))
+}
+
+pub fn unreduce(aggregate: &str, value: &str) -> String {
+    cap(format!("{aggregate}/{value}"))
+}
+
 /// An aggregator that sometimes deletes the row.
 pub fn update(aggregate: &str, value: Option<&str>) -> Text {
     (!hash(value).is_multiple_of(4)).then(|| add(aggregate, value))

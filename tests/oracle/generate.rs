@@ -33,7 +33,7 @@ pub fn case(seed: u64) -> Case {
         }
     }
     for id in 0..case.nodes.len() {
-        let shown = !matches!(shapes(&case)[id], Shape::Global | Shape::Split | Shape::Versioned);
+        let shown = !matches!(shapes(&case)[id], Shape::Global | Shape::Split);
         case.nodes[id].out = shown && random.percent(20);
     }
     let topics: Vec<String> = case.nodes.iter().filter_map(|node| node.op.topic().map(str::to_owned)).collect();
@@ -92,6 +92,7 @@ fn extend(random: &mut Random, case: &mut Case) -> bool {
         | Op::TableGroupBy { .. } => &[Shape::Table],
         Op::TableJoin { .. } | Op::ForeignKeyJoin { .. } => &[Shape::Table, Shape::Table],
         Op::JoinTable { grace: Some(_), .. } => &[Shape::Stream, Shape::Versioned],
+        Op::JoinTable { .. } if random.percent(25) => &[Shape::Stream, Shape::Versioned],
         Op::JoinTable { .. } => &[Shape::Stream, Shape::Table],
         Op::JoinGlobal { .. } => &[Shape::Stream, Shape::Global],
         Op::Merge | Op::JoinStreams { .. } => &[Shape::Stream, Shape::Stream],

@@ -27,16 +27,17 @@ pub fn shapes(case: &Case) -> Vec<Shape> {
             Op::VersionedTable { .. } => Shape::Versioned,
             Op::GlobalTable { .. } => Shape::Global,
             Op::Split { .. } => Shape::Split,
-            Op::Aggregate { fold, windows: Windows::None, .. } | Op::TableGroupBy { fold, .. } => match fold {
-                Fold::Count | Fold::Reduce => Shape::Counts,
-                _ => Shape::Table,
-            },
+            Op::TableGroupBy { fold: Fold::Count, .. } => Shape::Counts,
+            Op::Aggregate { fold: Fold::Count | Fold::Reduce, windows: Windows::None, .. } => Shape::Counts,
+
             Op::Cogroup { windows, .. } if *windows != Windows::None => Shape::Windowed,
-            Op::Aggregate { .. } => Shape::Windowed,
+            Op::Aggregate { windows, .. } if *windows != Windows::None => Shape::Windowed,
             Op::SuppressUntilClosed | Op::SuppressUntilTimeLimit { .. } => of.unwrap(),
             Op::Table { .. }
             | Op::ToTable
+            | Op::Aggregate { .. }
             | Op::Cogroup { .. }
+            | Op::TableGroupBy { .. }
             | Op::TableFilter { .. }
             | Op::TableFilterNot { .. }
             | Op::TableMapValues { .. }

@@ -200,7 +200,7 @@ fn simpler(op: &Op) -> Vec<Op> {
 /// Whether both halves can build it, as far as shapes tell, and it shows no intended difference.
 fn is_sound(case: &Case) -> bool {
     let shapes = shapes(case);
-    let streams = |shape: &Shape| !matches!(shape, Shape::Global | Shape::Split | Shape::Versioned);
+    let streams = |shape: &Shape| !matches!(shape, Shape::Global | Shape::Split);
     let fits = |node: &Node| {
         let of: Vec<Shape> = node.of.iter().map(|of| shapes[*of]).collect();
         match &node.op {
@@ -215,7 +215,7 @@ fn is_sound(case: &Case) -> bool {
             | Op::TableJoin { .. }
             | Op::ForeignKeyJoin { .. } => of.iter().all(|shape| *shape == Shape::Table),
             Op::JoinTable { grace: Some(_), .. } => streams(&of[0]) && of[1] == Shape::Versioned,
-            Op::JoinTable { .. } => streams(&of[0]) && of[1] == Shape::Table,
+            Op::JoinTable { .. } => streams(&of[0]) && matches!(of[1], Shape::Table | Shape::Versioned),
             Op::JoinGlobal { .. } => streams(&of[0]) && of[1] == Shape::Global,
             _ => of.iter().all(streams),
         }

@@ -3,7 +3,7 @@
 use headwater::{dsl::Data, prelude::*};
 
 use super::{
-    case::{Case, Fold, Kind, Node, Op, Windows},
+    case::{Case, Kind, Node, Op, Windows},
     functions::{self as fns},
 };
 
@@ -28,21 +28,17 @@ pub fn window(windowed: &Windowed<Nullable>) -> String {
     format!("{}@{}/{}", windowed.key.as_deref().unwrap_or("null"), windowed.start, windowed.end)
 }
 
-struct Twin<'a> {
+pub struct Twin<'a> {
     app: &'a StreamsBuilder,
     case: &'a Case,
-    built: Vec<Built>,
+    pub built: Vec<Built>,
 }
 
 /// Whether the DSL has this operator; the generator makes no others.
 pub fn can(op: &Op) -> bool {
     match op {
-        Op::VersionedTable { .. }
-        | Op::Cogroup { .. }
-        | Op::SuppressUntilClosed
-        | Op::SuppressUntilTimeLimit { .. }
+        Op::Cogroup { .. }
         | Op::TableTransformValues { .. }
-        | Op::TableGroupBy { .. }
         | Op::TableJoin { .. }
         | Op::ForeignKeyJoin { .. }
         | Op::JoinTable { grace: Some(_), .. }
@@ -80,6 +76,9 @@ impl Twin<'_> {
         Built::Stream(match &node.op {
             Op::Stream { topic } => self.app.stream(topic, (Text, Text)),
             Op::Table { topic } => return Built::Texts(self.app.table(topic, (Text, Text), self.rows(&store))),
+            Op::VersionedTable { topic, history } => {
+                return Built::Texts(self.app.table(topic, (Text, Text), self.rows(&store).versioned(*history)));
+            }
             Op::GlobalTable { topic } => {
                 return Built::Global(self.app.global_table(topic, (Text, Text), &format!("g{id}")));
             }
@@ -132,20 +131,6 @@ impl Twin<'_> {
             Op::Aggregate { fold, key, windows, on_close } => {
                 return self.aggregate(id, node.of[0], *fold, *key, *windows, *on_close);
             }
-            Op::TableFilter { f, named } => {
-                let f = *f;
-                let made = self.table(node.of[0]).filter(move |k, v| fns::test(f, k.as_deref(), Some(v)));
-                return self.kept(made, *named, &store);
-            }
-            Op::TableFilterNot { f, named } => {
-                let f = *f;
-                let made = self.table(node.of[0]).filter_not(move |k, v| fns::test(f, k.as_deref(), Some(v)));
-                return self.kept(made, *named, &store);
-            }
-            Op::TableMapValues { f, named } => {
-                let f = *f;
-                return self.kept(self.table(node.of[0]).map_values(move |_, v| fns::row(f, v)), *named, &store);
-            }
             Op::JoinTable { kind, grace: None } => {
                 let (table, joined) = (self.table(node.of[1]), Joined::with(&format!("j{id}"), Text, Text));
                 match kind {
@@ -169,53 +154,8 @@ impl Twin<'_> {
                     _ => stream().left_join_global(table, select, |l, r| Some(fns::join(l.as_deref(), r.as_deref()))),
                 }
             }
-            other => panic!("the DSL has no {}", other.name()),
+            _ => return self.table_node(id, node),
         })
-    }
-
-    fn aggregate(&self, id: usize, of: usize, fold: Fold, key: Option<u8>, windows: Windows, on_close: bool) -> Built {
-        let (stream, store, group) = (self.stream(of), format!("s{id}"), format!("g{id}"));
-        let select = move |k: &Nullable, v: Option<&str>| fns::key(key.unwrap_or(2), k.as_deref(), v);
-        if fold == Fold::ReduceValues {
-            let stream = stream.flat_map_values(|v| v);
-            let group = Grouped::with(&group, Text, Text);
-            let grouped = match key {
-                None => stream.group_by_key(group),
-                Some(_) => stream.group_by(move |k, v: &String| select(k, Some(v)), group),
-            };
-            let reduce = |a: String, b: String| fns::reduce(Some(&a), Some(&b));
-            return match windows {
-                Windows::None => Built::Texts(grouped.reduce(self.rows(&store), reduce)),
-                Windows::Tumbling { size, grace } => Built::WindowedTexts(
-                    grouped.windowed_by(tumbling(size, grace, on_close)).reduce(self.rows(&store), reduce),
-                ),
-                _ => panic!("the DSL has no {windows:?}"),
-            };
-        }
-        let grouped = match key {
-            None => stream.group_by_key(grouped(&group)),
-            Some(_) => stream.group_by(move |k, v| select(k, v.as_deref()), grouped(&group)),
-        };
-        let add = |_: &Nullable, v: Nullable, a: &mut String| *a = fns::add(a, v.as_deref());
-        let update =
-            |_: &Nullable, v: Nullable, a: &mut Nullable| *a = fns::update(a.as_deref().unwrap_or(""), v.as_deref());
-        let reduce = |a: Nullable, b: Nullable| fns::reduce_or_delete(a.as_deref(), b.as_deref());
-        match (windows, fold) {
-            (Windows::None, Fold::Count) => Built::Counts(grouped.count(self.counts(&store))),
-            (Windows::None, Fold::Reduce) => Built::Reduced(grouped.reduce(self.nullable(&store), reduce)),
-            (Windows::None, Fold::Aggregate) => Built::Texts(grouped.aggregate(self.rows(&store), String::new, add)),
-            (Windows::None, _) => Built::Texts(grouped.update(self.rows(&store), update)),
-            (Windows::Tumbling { size, grace }, fold) => {
-                let windowed = grouped.windowed_by(tumbling(size, grace, on_close));
-                match fold {
-                    Fold::Count => Built::WindowedCounts(windowed.count(self.counts(&store))),
-                    Fold::Reduce => Built::WindowedReduced(windowed.reduce(self.nullable(&store), reduce)),
-                    Fold::Aggregate => Built::WindowedTexts(windowed.aggregate(self.rows(&store), String::new, add)),
-                    _ => panic!("windows have no update"),
-                }
-            }
-            _ => panic!("the DSL has no {windows:?}"),
-        }
     }
 
     fn show(&self, id: usize) {
@@ -225,7 +165,7 @@ impl Twin<'_> {
     }
 
     /// The stream that a stream or table shows itself as.
-    fn stream(&self, id: usize) -> KStream<Nullable, Nullable> {
+    pub fn stream(&self, id: usize) -> KStream<Nullable, Nullable> {
         fn shown<V: Into<Shown> + Data>(table: &KTable<Nullable, V>) -> KStream<Nullable, Nullable> {
             table.to_stream().map_values(|v| v.and_then(|v| v.into().0))
         }
@@ -244,7 +184,7 @@ impl Twin<'_> {
         }
     }
 
-    fn table(&self, id: usize) -> &KTable<Nullable, String> {
+    pub fn table(&self, id: usize) -> &KTable<Nullable, String> {
         match &self.built[id] {
             Built::Texts(table) => table,
             _ => panic!("node {id} is no table of text"),
@@ -252,7 +192,7 @@ impl Twin<'_> {
     }
 
     /// A view, or its rows in a store of their own.
-    fn kept(&self, view: KTable<Nullable, String>, named: bool, store: &str) -> Built {
+    pub fn kept(&self, view: KTable<Nullable, String>, named: bool, store: &str) -> Built {
         Built::Texts(if named { view.materialize(self.rows(store)) } else { view })
     }
 
@@ -263,15 +203,15 @@ impl Twin<'_> {
         }
     }
 
-    fn rows(&self, store: &str) -> Materialized<Nullable, String> {
+    pub fn rows(&self, store: &str) -> Materialized<Nullable, String> {
         self.caching(Materialized::with(store, Text, Text))
     }
 
-    fn nullable(&self, store: &str) -> Materialized<Nullable, Nullable> {
+    pub fn nullable(&self, store: &str) -> Materialized<Nullable, Nullable> {
         self.caching(Materialized::with(store, Text, Text))
     }
 
-    fn counts(&self, store: &str) -> Materialized<Nullable, i64> {
+    pub fn counts(&self, store: &str) -> Materialized<Nullable, i64> {
         self.caching(Materialized::with(store, Text, Auto))
     }
 
@@ -280,13 +220,8 @@ impl Twin<'_> {
     }
 }
 
-fn grouped(name: &str) -> Grouped<Nullable, Nullable> {
+pub fn grouped(name: &str) -> Grouped<Nullable, Nullable> {
     Grouped::with(name, Text, Text)
-}
-
-fn tumbling(size: i64, grace: i64, on_close: bool) -> Tumbling {
-    let windows = Tumbling::of(size).grace(grace);
-    if on_close { windows.emit_on_close() } else { windows }
 }
 
 /// A row's value as text.
