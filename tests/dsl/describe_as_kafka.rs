@@ -91,6 +91,19 @@ fn tables() {
 }
 
 #[test]
+fn grouped_and_suppressed_tables() {
+    check("table-group-by", |app| {
+        let table = app.table::<String, String>("a", Text, "ta");
+        table.group_by(|k, v| (v, k.clone()), "g").count("c").to_stream().to("out", Json);
+    });
+    check("suppress", |app| {
+        let windows = Tumbling::of(minutes(1)).grace(seconds(5));
+        let counts = stream(app, "in").group_by_key("g").windowed_by(windows).count("w");
+        counts.suppress_until_closed("sup").to_stream().map(|window, n| (window.key, n)).to("out", Json);
+    });
+}
+
+#[test]
 fn joins_with_tables() {
     let table = |app: &StreamsBuilder| app.table::<String, String>("tt", Text, Materialized::named("t"));
     check("stream-table", |app| {

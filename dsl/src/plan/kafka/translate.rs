@@ -99,25 +99,34 @@ impl Translation<'_> {
         if !has_topic {
             return above.first().copied();
         }
+        let topic = format!("{label}-repartition");
+        if self.parent_op(node) == Some("table_group_by") {
+            let (sink, source) = (self.number(), self.number());
+            self.graph.add(generated("KSTREAM-SINK", sink), Kind::Sink { topic: topic.clone() }, above);
+            return Some(self.graph.add(generated("KSTREAM-SOURCE", source), Kind::Source { topic }, &[]));
+        }
         if !self.numbered_later(node.id) {
             self.next += 3;
         }
         let filter = self.processor_named(format!("{label}-repartition-filter"), Vec::new(), above);
-        let topic = format!("{label}-repartition");
         self.graph.add(format!("{label}-repartition-sink"), Kind::Sink { topic: topic.clone() }, &[filter]);
         Some(self.graph.add(format!("{label}-repartition-source"), Kind::Source { topic }, &[]))
     }
 
+    fn parent_op(&self, node: &Node) -> Option<&str> {
+        self.plan.node(*node.parents.first()?)?.kind.op()
+    }
+
     fn numbered_later(&self, repartition: NodeId) -> bool {
-        let forced =
-            matches!(self.plan.node(repartition), Some(Node { kind: NodeKind::Repartition { forced: true, .. }, .. }));
+        let Some(node) = self.plan.node(repartition) else { return false };
+        let forced = matches!(node.kind, NodeKind::Repartition { forced: true, .. });
         let folds = |node: &Node| {
             matches!(
                 node.kind,
                 NodeKind::Aggregate { .. } | NodeKind::WindowedAggregate { .. } | NodeKind::Table { .. }
             )
         };
-        !forced && self.plan.children(repartition).any(folds)
+        !forced && self.parent_op(node) != Some("table_group_by") && self.plan.children(repartition).any(folds)
     }
 
     fn processor_named(&mut self, name: String, stores: Vec<String>, above: &[usize]) -> usize {
@@ -132,7 +141,10 @@ impl Translation<'_> {
         if repartition.is_some_and(|parent| self.numbered_later(parent.id)) {
             self.next += 3;
         }
+        let of_table = parent.is_some_and(|parent| self.parent_op(parent) == Some("table_group_by"));
         let prefix = match &node.kind {
+            NodeKind::Aggregate { op, .. } if of_table && op == "reduce" => "KTABLE-REDUCE",
+            NodeKind::Aggregate { .. } if of_table => "KTABLE-AGGREGATE",
             NodeKind::Table { .. } if parent.is_some_and(|p| matches!(p.kind, NodeKind::Source { .. })) => {
                 "KTABLE-SOURCE"
             }
@@ -172,7 +184,7 @@ impl Translation<'_> {
     fn processor(&mut self, node: &Node, above: &[usize]) -> usize {
         let name = match &node.kind {
             // The grouping's name is the name of the step that chooses its key.
-            NodeKind::Stateless { op, .. } if op == "group_by" => {
+            NodeKind::Stateless { op, .. } | NodeKind::Stateful { op, .. } if op.ends_with("group_by") => {
                 self.number();
                 let label = self.plan.children(node.id).find_map(|child| match &child.kind {
                     NodeKind::Repartition { label, .. } => Some(label.clone()),
@@ -180,13 +192,16 @@ impl Translation<'_> {
                 });
                 label.unwrap_or_else(|| node.name.clone())
             }
+            // Kafka spends no number on a name that is given, here alone.
+            NodeKind::Stateful { op, .. } if op.starts_with("suppress") => node.name.clone(),
             NodeKind::Stateful { op, .. } if op.ends_with("join_table") => {
                 self.number();
                 node.name.clone()
             }
             kind => self.name(prefix_of(kind), node),
         };
-        let mut stores = node.kind.stores().to_vec();
+        let suffix = if node.kind.op().is_some_and(|op| op.starts_with("suppress")) { "-store" } else { "" };
+        let mut stores: Vec<String> = node.kind.stores().iter().map(|store| format!("{store}{suffix}")).collect();
         let read = node.kind.reads().iter().flat_map(|id| self.plan.stores_behind(*id));
         stores.extend(read.map(str::to_owned));
         self.processor_named(name, stores, above)
