@@ -13,6 +13,7 @@ pub fn allowed(case: &Case) -> bool {
         || d7_cogroup_of_several_streams(case)
         || d10_stream_merges_with_itself(case)
         || d11_uncached_aggregate_feeds_a_table(case)
+        || d12_final_results_held_back(case)
         || pending_null_keys_before_a_left_join(case))
 }
 
@@ -61,6 +62,16 @@ fn d11_uncached_aggregate_feeds_a_table(case: &Case) -> bool {
         case.nodes.iter().any(|node| node.of.contains(&id) && shows_old(&node.op) && shapes(case)[id] == Shape::Table)
     };
     !case.cached && (0..case.nodes.len()).any(|id| begins(&id) && table_follows(id))
+}
+
+/// D12: what is final already cannot be held back until it is final.
+fn d12_final_results_held_back(case: &Case) -> bool {
+    let is_final = |id: &usize| match case.nodes[*id].op {
+        Op::Aggregate { on_close, .. } => on_close,
+        Op::SuppressUntilClosed => true,
+        _ => false,
+    };
+    case.nodes.iter().any(|node| matches!(node.op, Op::SuppressUntilClosed) && node.of.iter().any(is_final))
 }
 
 /// D2: Java's suppress may emit a session or sliding window twice as final; never while event time does not go back.
