@@ -89,7 +89,6 @@ type Rows = Vec<(String, String, Option<i64>)>;
 /// The rows of a node's store, if it has one that Java's half shows too.
 fn rows(driver: &TopologyTestDriver, store: &str, op: &Op) -> Result<Option<Rows>> {
     let rows = match op {
-        Op::Table { .. } | Op::ToTable => table::<String>(driver, store, Text)?,
         Op::Aggregate { windows: Windows::None, fold, .. } => match fold {
             Fold::Count => table::<i64>(driver, store, Auto)?,
             Fold::Reduce => table::<Nullable>(driver, store, Text)?,
@@ -101,7 +100,7 @@ fn rows(driver: &TopologyTestDriver, store: &str, op: &Op) -> Result<Option<Rows
             _ => windows::<String>(driver, store, Text)?,
         },
         Op::TableGroupBy { fold: Fold::Count, .. } => table::<i64>(driver, store, Auto)?,
-        Op::TableGroupBy { .. } => table::<String>(driver, store, Text)?,
+        Op::Table { .. } | Op::ToTable | Op::TableGroupBy { .. } => table::<String>(driver, store, Text)?,
         Op::TableFilter { named, .. } | Op::TableFilterNot { named, .. } | Op::TableMapValues { named, .. }
             if *named =>
         {

@@ -27,11 +27,9 @@ pub fn shapes(case: &Case) -> Vec<Shape> {
             Op::VersionedTable { .. } => Shape::Versioned,
             Op::GlobalTable { .. } => Shape::Global,
             Op::Split { .. } => Shape::Split,
-            Op::TableGroupBy { fold: Fold::Count, .. } => Shape::Counts,
-            Op::Aggregate { fold: Fold::Count | Fold::Reduce, windows: Windows::None, .. } => Shape::Counts,
-
-            Op::Cogroup { windows, .. } if *windows != Windows::None => Shape::Windowed,
-            Op::Aggregate { windows, .. } if *windows != Windows::None => Shape::Windowed,
+            Op::TableGroupBy { fold: Fold::Count, .. }
+            | Op::Aggregate { fold: Fold::Count | Fold::Reduce, windows: Windows::None, .. } => Shape::Counts,
+            Op::Cogroup { windows, .. } | Op::Aggregate { windows, .. } if *windows != Windows::None => Shape::Windowed,
             Op::SuppressUntilClosed | Op::SuppressUntilTimeLimit { .. } => of.unwrap(),
             Op::Table { .. }
             | Op::ToTable
