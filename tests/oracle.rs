@@ -22,5 +22,6 @@ mod oracle {
     mod steps;
     mod twin;
     mod twin_folds;
+    mod twin_process;
     mod twin_tables;
 }

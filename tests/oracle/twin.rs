@@ -29,7 +29,7 @@ pub fn window(windowed: &Windowed<Nullable>) -> String {
 }
 
 pub struct Twin<'a> {
-    app: &'a StreamsBuilder,
+    pub app: &'a StreamsBuilder,
     case: &'a Case,
     pub built: Vec<Built>,
 }
@@ -42,9 +42,7 @@ pub fn can(op: &Op) -> bool {
         | Op::TableJoin { .. }
         | Op::ForeignKeyJoin { .. }
         | Op::JoinTable { grace: Some(_), .. }
-        | Op::JoinStreams { .. }
-        | Op::Process { .. }
-        | Op::ProcessValues => false,
+        | Op::JoinStreams { .. } => false,
         Op::Aggregate { windows, .. } => matches!(windows, Windows::None | Windows::Tumbling { .. }),
         _ => true,
     }
@@ -154,6 +152,7 @@ impl Twin<'_> {
                     _ => stream().left_join_global(table, select, |l, r| Some(fns::join(l.as_deref(), r.as_deref()))),
                 }
             }
+            Op::Process { .. } | Op::ProcessValues => self.processed(id, &stream(), &node.op),
             _ => return self.table_node(id, node),
         })
     }
