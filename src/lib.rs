@@ -51,9 +51,9 @@ pub mod prelude {
         Arrival, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalTable, Grouped, JoinWindows,
         Joined, KGroupedStream, KGroupedTable, KStream, KTable, KeyValueStore, Materialized, NegativeTime, OffsetReset,
         OnFailure, Output, Placement, Port, Processed, Processor, ProcessorContext, Produced, Punctuation, Record,
-        Repartitioned, Rule, Rules, Severity, Split, StoreRef, StreamJoined, StreamsBuilder, Suppressed, TableJoined,
-        Timer, Topics, Topology, TopologyErrors, Tumbling, UserResult, Windowed, WindowedStream, not_null, one_of,
-        range,
+        Repartitioned, Rule, Rules, SessionWindowedSerde, Severity, Split, StoreRef, StreamJoined, StreamsBuilder,
+        Suppressed, TableJoined, TimeWindowedSerde, Timer, Topics, Topology, TopologyErrors, Tumbling, UserResult,
+        Windowed, WindowedStream, not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;
     pub use headwater_sinks::{ColumnType, Columns, IcebergSink, ParquetSink, day};

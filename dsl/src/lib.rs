@@ -27,6 +27,7 @@ mod task;
 mod topology;
 mod vocab;
 mod window;
+mod windowed_serde;
 mod wire;
 mod writing;
 
@@ -63,4 +64,5 @@ pub use vocab::{
     Produced, Repartitioned, StreamJoined, Suppressed, TableJoined, Topics,
 };
 pub use window::{Tumbling, Windowed};
+pub use windowed_serde::{SessionWindowedSerde, TimeWindowedSerde};
 pub use wire::{Change, Flow, Meta};
