@@ -1,6 +1,6 @@
 //! Running a driver's tasks in an order chosen by chance, for tests of what must not depend on it.
 
-use headwater::{prelude::*, testing::TopologyTestDriver as Driver};
+use headwater::testing::TopologyTestDriver as Driver;
 
 /// Splitmix64: enough for choosing, and the same everywhere.
 pub(crate) struct Random(pub(crate) u64);
