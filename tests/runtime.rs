@@ -5,9 +5,11 @@ mod runtime {
     mod common;
     mod idleness;
     mod order;
+    mod processors;
     mod replay;
     mod restart;
     mod set_aside;
     mod snapshots;
+    mod sources;
     mod threads;
 }

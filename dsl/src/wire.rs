@@ -1,14 +1,14 @@
 //! The one file where types are erased. Each step registers a typed wiring closure under its node; at task start the
 //! closures build push targets from the leaves up, with one downcast per edge and none per record.
 
-use std::{any::Any, collections::HashMap, panic::Location, rc::Rc, sync::Arc};
+use std::{any::Any, cell::RefCell, collections::HashMap, panic::Location, rc::Rc, sync::Arc};
 
 use headwater_core::{Error, ErrorKind, Headers, Result, Timestamp};
 
 use crate::{
     bounds::Data,
     plan::{Node, NodeId, NodeKind, Plan},
-    task::{TaskContext, TaskEnv, TaskSource},
+    task::{TaskContext, TaskEnv, TaskSource, Tie},
 };
 
 /// What travels beside key and value: two registers.
@@ -57,8 +57,8 @@ pub(crate) trait TableView<K, V> {
 type Wire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Box<dyn Any>> + Send + Sync>;
 /// Builds what looks up a table's rows; `Any` holds its `Rc<dyn TableView<K, V>>`.
 type ViewWire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Box<dyn Any>> + Send + Sync>;
-/// Builds what a source or repartition reads with.
-type SourceWire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Rc<dyn TaskSource>> + Send + Sync>;
+/// Builds what a source or repartition reads one of its topics with.
+type SourceWire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId, &str) -> Result<Rc<dyn TaskSource>> + Send + Sync>;
 
 /// The typed half of a topology: closures by node.
 #[derive(Default)]
@@ -106,11 +106,11 @@ impl Wiring {
         self.views.insert(id, Box::new(move |builder, id| Ok(Box::new(make(builder, id)?))));
     }
 
-    /// Registers how `id` reads its topic.
+    /// Registers how `id` reads each of its topics.
     pub(crate) fn source(
         &mut self,
         id: NodeId,
-        make: impl Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Rc<dyn TaskSource>> + Send + Sync + 'static,
+        make: impl Fn(&mut TaskBuilder<'_>, NodeId, &str) -> Result<Rc<dyn TaskSource>> + Send + Sync + 'static,
     ) {
         self.sources.insert(id, Box::new(make));
     }
@@ -125,7 +125,11 @@ pub(crate) struct TaskBuilder<'a> {
     pub(crate) context: Rc<TaskContext>,
     built: HashMap<NodeId, Box<dyn Any>>,
     shared: HashMap<String, Box<dyn Any>>,
+    unfinished: Vec<Unfinished>,
 }
+
+/// What ties a store to the steps below it, once all of them may be built.
+type Unfinished = Box<dyn FnOnce(&mut TaskBuilder<'_>) -> Result<()>>;
 
 impl<'a> TaskBuilder<'a> {
     pub(crate) fn new(
@@ -135,7 +139,8 @@ impl<'a> TaskBuilder<'a> {
         env: &'a dyn TaskEnv,
         context: Rc<TaskContext>,
     ) -> Self {
-        Self { plan, wiring, part, env, context, built: HashMap::new(), shared: HashMap::new() }
+        let (built, shared, unfinished) = (HashMap::new(), HashMap::new(), Vec::new());
+        Self { plan, wiring, part, env, context, built, shared, unfinished }
     }
 
     /// The node `id`.
@@ -156,15 +161,42 @@ impl<'a> TaskBuilder<'a> {
     /// What takes the records that `id` forwards: nothing, its only child, or a fan-out in the order written.
     pub(crate) fn next<K: Data, V: Data>(&mut self, id: NodeId) -> Result<Target<K, V>> {
         let children: Vec<NodeId> = self.plan.children(id).map(|child| child.id).collect();
-        let mut targets = Vec::with_capacity(children.len());
-        for child in children {
-            targets.push(self.target_of::<K, V>(child)?);
+        self.target_among(&children)
+    }
+
+    /// What hands records to these nodes, in this order.
+    pub(crate) fn target_among<K: Data, V: Data>(&mut self, nodes: &[NodeId]) -> Result<Target<K, V>> {
+        let mut targets = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            targets.push(self.target_of::<K, V>(*node)?);
         }
         Ok(match targets.len() {
             1 => targets.swap_remove(0),
             0 => Rc::new(Discard),
             _ => Rc::new(FanOut(targets)),
         })
+    }
+
+    /// As [`TaskBuilder::next`], but the steps below are built only when the sources are: two tables that are joined look
+    /// into each other's store, so neither store can wait for the steps that look into it.
+    pub(crate) fn next_later<K: Data, V: Data>(&mut self, id: NodeId) -> Target<K, V> {
+        let later = Rc::new(Later(RefCell::new(None)));
+        let target = later.clone();
+        self.context.tie(later.clone());
+        self.unfinished.push(Box::new(move |builder| {
+            let next = builder.next::<K, V>(id)?;
+            target.0.replace(Some(next));
+            Ok(())
+        }));
+        later
+    }
+
+    /// Builds what was left for later.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        while let Some(step) = self.unfinished.pop() {
+            step(self)?;
+        }
+        Ok(())
     }
 
     /// The target of node `id` itself, built on first use.
@@ -213,18 +245,34 @@ impl<'a> TaskBuilder<'a> {
             .map_err(|_| broken(&format!("step {name} is a table of other types")))
     }
 
-    /// What the source or repartition `id` reads with.
-    pub(crate) fn source_of(&mut self, id: NodeId) -> Result<Rc<dyn TaskSource>> {
+    /// What the source or repartition `id` reads `topic` with.
+    pub(crate) fn source_of(&mut self, id: NodeId, topic: &str) -> Result<Rc<dyn TaskSource>> {
         let Some(wire) = self.wiring.sources.get(&id) else {
             return Err(broken(&format!("source {id} has no wiring")));
         };
-        wire(self, id)
+        wire(self, id, topic)
     }
 }
 
 fn broken(what: &str) -> Error {
     Error::new(ErrorKind::Internal, "HW0100", format!("the plan and its wiring disagree: {what}"))
         .help("a step added to a stream after build() has no place in the topology; otherwise report this defect")
+}
+
+/// Steps that are built after what pushes to them.
+struct Later<K, V>(RefCell<Option<Target<K, V>>>);
+
+impl<K, V> Push<K, V> for Later<K, V> {
+    fn push(&self, meta: Meta<'_>, key: K, value: V) -> Flow {
+        let target = self.0.borrow().clone();
+        target.ok_or_else(|| broken("a table's change comes before its steps are built"))?.push(meta, key, value)
+    }
+}
+
+impl<K, V> Tie for Later<K, V> {
+    fn untie(&self) {
+        self.0.replace(None);
+    }
 }
 
 /// The end of a stream nobody uses.

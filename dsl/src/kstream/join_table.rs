@@ -23,7 +23,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// ```
     /// # use headwater::prelude::*;
     /// let app = StreamsBuilder::new("demo");
-    /// let names = app.table::<String, String>("names", Text, "names");
+    /// let names = app.table::<String, String>("names", Text, "airline-names");
     /// app.stream::<String, i64>("in", Json)
     ///     .join_table(&names, |n, name| format!("{name} {n}"), "with-name")
     ///     .to("out", Text);
@@ -47,12 +47,13 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.table_join("join_table", table, move |value, row| row.map(|row| join(value, row)), joined.into(), false)
     }
 
-    /// As [`KStream::join_table`], but a record without row stays, joined with `None`; so does one with a null key.
+    /// As [`KStream::join_table`], but a record without row stays, joined with `None`; so does one with a null key, also
+    /// through a repartition.
     ///
     /// ```
     /// # use headwater::prelude::*;
     /// let app = StreamsBuilder::new("demo");
-    /// let names = app.table::<String, String>("names", Text, "names");
+    /// let names = app.table::<String, String>("names", Text, "airline-names");
     /// app.stream::<String, i64>("in", Json)
     ///     .left_join_table(&names, |n, name| format!("{} {n}", name.unwrap_or_else(|| "unknown".into())), "with-name")
     ///     .to("out", Text);
@@ -89,8 +90,12 @@ impl<K: Data, V: Data> KStream<K, V> {
         let parent = add_repartition(self, &stream.name, &stream.keys, &stream.values, None, false);
         let (table_id, name) = (table.id, stream.name.clone());
         let mut kind = NodeKind::stateful(op, &[]);
-        if let NodeKind::Stateful { reads, .. } = &mut kind {
+        if let NodeKind::Stateful { reads, settings, .. } = &mut kind {
             reads.push(table_id);
+            settings.insert("in_order".to_owned(), 1);
+            if left {
+                settings.insert("null_keys".to_owned(), 1);
+            }
         }
         let (join, stream) = (Arc::new(join), Arc::new(stream));
         let id = self.graph.add(Some(&name), op, kind, vec![parent], |wiring, id| {

@@ -43,6 +43,13 @@ impl Queue {
         self.time.get()
     }
 
+    /// Sets its time for a while, and returns the one it had.
+    pub(crate) fn turn_to(&self, time: Timestamp) -> Timestamp {
+        let now = self.time.get();
+        self.time.set(time);
+        now
+    }
+
     /// It spoke: its time is at least `time`.
     pub(crate) fn speak(&self, time: Timestamp) {
         self.time.set(self.time.get().max(time));
@@ -85,8 +92,9 @@ pub(crate) fn minimum(queues: &[Rc<Queue>], run_id: u64) -> Option<Timestamp> {
 pub(crate) enum OperatorTime {
     /// The greatest timestamp that reached it.
     Observed(Slot),
-    /// Lateness by the sender's time, closing by the minimum over these queues.
-    Upstream(Vec<Rc<Queue>>),
+    /// Lateness by the sender's time, closing by the minimum over these queues, less the time for which steps above hold
+    /// results back.
+    Upstream { queues: Vec<Rc<Queue>>, held_ms: i64 },
 }
 
 impl OperatorTime {
@@ -98,7 +106,9 @@ impl OperatorTime {
                 let name = &builder.node(id)?.name;
                 Ok(Self::Observed(context.memo.slot(&format!("observed/{name}"), Timestamp::MIN)?))
             }
-            Lineage::Upstreams => Ok(Self::Upstream(queues_of(builder, id)?)),
+            Lineage::Upstreams => {
+                Ok(Self::Upstream { queues: queues_of(builder, id)?, held_ms: held_above(builder, id) })
+            }
         }
     }
 
@@ -109,7 +119,7 @@ impl OperatorTime {
                 time.set(time.get().max(timestamp));
                 time.get()
             }
-            Self::Upstream(_) => context.sender_time.get().unwrap_or(timestamp),
+            Self::Upstream { .. } => context.sender_time.get().unwrap_or(timestamp),
         }
     }
 
@@ -117,7 +127,9 @@ impl OperatorTime {
     pub(crate) fn closes_at(&self, context: &TaskContext) -> Option<Timestamp> {
         match self {
             Self::Observed(time) => Some(time.get()),
-            Self::Upstream(queues) => minimum(queues, context.run_id),
+            Self::Upstream { queues, held_ms } => {
+                minimum(queues, context.run_id).map(|time| time.saturating_sub(*held_ms))
+            }
         }
     }
 }
@@ -147,6 +159,20 @@ pub(crate) fn lineage(builder: &TaskBuilder<'_>, id: NodeId) -> Lineage {
         }
     }
     if upstreams { Lineage::Upstreams } else { Lineage::Sources }
+}
+
+/// For how long after their time steps above node `id` may still send results: joins that wait for partners.
+pub(crate) fn held_above(builder: &TaskBuilder<'_>, id: NodeId) -> i64 {
+    let Some(node) = builder.plan.node(id) else { return 0 };
+    let held = node.parents.iter().map(|parent| match builder.plan.node(*parent).map(|node| &node.kind) {
+        Some(NodeKind::Stateful { settings, .. }) => {
+            let own = settings.get("holds_back_ms").copied().unwrap_or_default();
+            own.saturating_add(held_above(builder, *parent))
+        }
+        Some(NodeKind::Repartition { topic: Some(_), .. }) | None => 0,
+        Some(_) => held_above(builder, *parent),
+    });
+    held.max().unwrap_or_default()
 }
 
 /// Up to where the windows of store `store`, or the results of the step so called, are closed for good.
@@ -209,7 +235,11 @@ pub(crate) fn queues_of(builder: &TaskBuilder<'_>, id: NodeId) -> Result<Vec<Rc<
                     queues.push(builder.context.queue(&upstream_queue(topic, upstream as u64))?);
                 }
             }
-            NodeKind::Source { topic, .. } => queues.push(builder.context.queue(topic)?),
+            NodeKind::Source { topics, .. } => {
+                for topic in topics {
+                    queues.push(builder.context.queue(topic)?);
+                }
+            }
             _ => {}
         }
     }

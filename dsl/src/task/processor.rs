@@ -1,16 +1,20 @@
 //! A task's operators as the runtime drives them.
 
 use std::{
+    any::Any,
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
 };
 
-use headwater_core::{Error, ErrorKind, RecordRef, Result, TaskId, Timestamp};
+use headwater_core::{Error, ErrorKind, Offset, RecordRef, Result, TaskId, Timestamp, TopicPartition};
 
-use super::{Blame, CommitStep, Failures, Memo, Slot, TaskContext, TaskEnv, clock, env::StoreChangeVisitor};
+use super::{
+    Blame, CommitStep, Failures, Memo, Order, Punctuation, Slot, TaskContext, TaskEnv, clock, env::StoreChangeVisitor,
+};
 use crate::{
     dead_letter::Raw,
-    plan::{NodeKind, Plan},
+    plan::{NodeId, NodeKind, Plan},
     topology::Topology,
     wire::TaskBuilder,
 };
@@ -19,6 +23,12 @@ use crate::{
 pub trait TaskSource {
     /// The event time of a record before it is processed, to choose the next record by.
     fn timestamp(&self, record: &RecordRef<'_>) -> Timestamp;
+
+    /// For an internal topic: the upstream task that sent the record, and its time then.
+    fn sender(&self, record: &RecordRef<'_>) -> Option<(usize, Timestamp)> {
+        let _ = record;
+        None
+    }
 
     /// Decodes a record and pushes it through the operators.
     ///
@@ -43,11 +53,25 @@ pub struct SourceHandle {
     /// Whether it is an internal repartition topic.
     pub internal: bool,
     pub(crate) node: String,
+    id: NodeId,
     pub(crate) source: Rc<dyn TaskSource>,
     /// For an internal topic: how many upstream tasks write to it.
     upstream_tasks: usize,
     /// How many of its records were set aside; counted only if the topology does so.
     failed: Option<Slot>,
+    /// For an internal topic whose records are taken in the order of their senders' time.
+    order: Option<Order>,
+}
+
+impl SourceHandle {
+    /// The record has been taken, and its sender's older ones with it.
+    fn note_taken(&self, record: &RecordRef<'_>) {
+        if let Some(order) = &self.order
+            && let Some((upstream, _)) = self.source.sender(record)
+        {
+            order.note_taken(upstream, record.offset);
+        }
+    }
 }
 
 impl std::fmt::Debug for SourceHandle {
@@ -64,6 +88,8 @@ pub struct ProcessorTask {
     commit_steps: CommitSteps,
     names: Rc<[String]>,
     failures: Failures,
+    /// The places of the sources that have ended in this run.
+    ended: BTreeSet<usize>,
 }
 
 struct CommitSteps(Vec<Rc<dyn CommitStep>>);
@@ -82,21 +108,42 @@ impl ProcessorTask {
     pub fn new(topology: &Topology, id: TaskId, memo: Memo, env: &dyn TaskEnv) -> Result<Self> {
         let plan = topology.plan();
         let part = id.subtopology as usize;
-        let context = Rc::new(TaskContext::new(id, memo, env.run_id())?);
+        let context = Rc::new(TaskContext::new(id, memo, env.run_id(), env.clock())?);
         let failures = Failures::new(&plan.on_failure, env)?;
         let mut builder = TaskBuilder::new(plan, topology.wiring(), part, env, context.clone());
+        let in_order = plan.is_in_order(part);
         let mut sources = Vec::new();
-        for node in plan.subtopologies.get(part).map(|p| p.sources.clone()).unwrap_or_default() {
-            let source = builder.source_of(node)?;
-            let topic = plan.topic_read_by(node).unwrap_or_default().to_owned();
+        for (node, topic) in plan.inputs_of(part) {
+            let source = builder.source_of(node, topic)?;
+            let topic = topic.to_owned();
             let node = builder.node(node)?;
+            let id = node.id;
             let internal = matches!(node.kind, NodeKind::Repartition { .. });
             let upstream_tasks = if internal { env.upstream_tasks(&topic) } else { 0 };
+            let order = if in_order && internal && !plan.is_within_a_step(id) {
+                Some(Order::new(&context, &topic, upstream_tasks)?)
+            } else {
+                None
+            };
             let failed = if failures.policy.is_some() { Some(failed_slot(&context, &topic)?) } else { None };
-            sources.push(SourceHandle { topic, internal, node: node.name.clone(), source, upstream_tasks, failed });
+            sources.push(SourceHandle {
+                topic,
+                internal,
+                node: node.name.clone(),
+                id,
+                source,
+                upstream_tasks,
+                failed,
+                order,
+            });
         }
+        builder.finish()?;
+        context.note_sources(|id| plan.sources_of(id));
         let commit_steps = CommitSteps(context.commit_steps());
-        Ok(Self { context, sources, commit_steps, names: node_names(plan), failures })
+        let _ = context.topics.set(sources.iter().map(|source| source.topic.clone()).collect());
+        let task = Self { context, sources, commit_steps, names: node_names(plan), failures, ended: BTreeSet::new() };
+        task.panic_guard().run(|| task.context.init_processors())?;
+        Ok(task)
     }
 
     /// The task's id.
@@ -119,6 +166,26 @@ impl ProcessorTask {
         self.sources.get(source).map_or(record.timestamp, |handle| handle.source.timestamp(record))
     }
 
+    /// For an internal source whose records are to be taken in the order of their senders' time: how that stands. The
+    /// records of one upstream task stay in their order.
+    pub fn order_of(&self, source: usize) -> Option<&Order> {
+        self.sources.get(source)?.order.as_ref()
+    }
+
+    /// The upstream task that sent a record of the internal source `source`, and its time then.
+    pub fn sender(&self, source: usize, record: &RecordRef<'_>) -> Option<(usize, Timestamp)> {
+        self.sources.get(source)?.source.sender(record)
+    }
+
+    /// The time of a source partition once it has given `record`: what an upstream task's time is to its records.
+    ///
+    /// # Errors
+    /// If two names in the task's memo have equal hashes.
+    pub fn time_with(&self, source: usize, record: &RecordRef<'_>) -> Result<Timestamp> {
+        let Some(handle) = self.sources.get(source) else { return Ok(record.timestamp) };
+        Ok(self.context.queue(&handle.topic)?.time().max(handle.source.timestamp(record)))
+    }
+
     /// Takes one record of source `source`.
     ///
     /// # Errors
@@ -127,8 +194,43 @@ impl ProcessorTask {
         let Some(handle) = self.sources.get(source) else { return Ok(()) };
         self.context.partition.set(partition);
         self.context.offset.set(record.offset);
+        self.context.source.set(source);
         self.context.idle.set(0);
-        handle.source.process(record).map_err(|error| error.at_node(&handle.node))
+        self.context.at_work.set(true);
+        handle.source.process(record).map_err(|error| error.at_node(&handle.node))?;
+        handle.note_taken(record);
+        // After each record, so that where the timers fire does not depend on how records come in batches.
+        self.context.fire_timers(Punctuation::StreamTime, self.context.stream_time.get())?;
+        self.context.at_work.set(false);
+        Ok(())
+    }
+
+    /// Fires the wall-clock timers that are due by the run's clock; true if any did. Call it often, with or without
+    /// records.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn punctuate_wall_clock(&mut self) -> Result<bool> {
+        if self.has_ended() {
+            return Ok(false);
+        }
+        self.context.fire_timers(Punctuation::WallClock, self.context.clock.now_ms())
+    }
+
+    /// A batch of records has been taken: waits for those that a step holds back and sends them on.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn end_of_batch(&mut self) -> Result<()> {
+        self.context.at_work.set(true);
+        self.context.drain()?;
+        self.context.at_work.set(false);
+        Ok(())
+    }
+
+    /// Whether a processor has asked for a commit since the last one.
+    pub fn commit_requested(&self) -> bool {
+        self.context.commit_requested.get()
     }
 
     /// Whether the failure that [`ProcessorTask::process`] has just returned is one that the topology skips or
@@ -147,12 +249,22 @@ impl ProcessorTask {
         let Some(handle) = self.sources.get(source) else { return Ok(()) };
         self.context.partition.set(partition);
         self.context.offset.set(record.offset);
+        self.context.source.set(source);
         if let Some(failed) = &handle.failed {
             failed.increment();
         }
         handle.source.set_aside(record, &mut |raw| {
             self.failures.keep(&Raw { topic: &handle.topic, partition, record: raw }, error)
-        })
+        })?;
+        handle.note_taken(record);
+        Ok(())
+    }
+
+    /// The record in whose name a step is at work, or was when it panicked: the last one taken, or one that a step held
+    /// back. `None` between batches, and in what belongs to no record.
+    pub fn at_work_on(&self) -> Option<(TopicPartition, Offset)> {
+        let topic = self.context.topic_now().filter(|_| self.context.at_work.get() && self.context.has_record())?;
+        Some((TopicPartition::new(topic, self.context.partition.get()), self.context.offset.get()))
     }
 
     /// Whether every upstream task of the internal source `source` has ended in this bounded run.
@@ -165,6 +277,24 @@ impl ProcessorTask {
             }
         }
         Ok(true)
+    }
+
+    /// The records of source `source` have all been taken in this bounded run: what depends on it alone ends with the
+    /// commit that must follow, and says so downstream. Returns false if that was known.
+    ///
+    /// # Errors
+    /// If two names in the task's memo have equal hashes.
+    pub fn end_source(&mut self, source: usize) -> Result<bool> {
+        let Some(handle) = self.sources.get(source) else { return Ok(false) };
+        if !handle.internal {
+            self.context.queue(&handle.topic)?.end(self.context.run_id);
+        }
+        if !self.ended.insert(source) {
+            return Ok(false);
+        }
+        // A stream of several topics ends with the last of them.
+        let mut others = self.sources.iter().enumerate().filter(|(_, other)| other.id == handle.id);
+        Ok(others.all(|(other, _)| self.ended.contains(&other)) && self.context.end_source(handle.id))
     }
 
     /// The input has ended for this run: every window closes with the commit that must follow. Call once.
@@ -189,8 +319,8 @@ impl ProcessorTask {
     /// # Errors
     /// If a step fails.
     pub fn before_commit(&mut self) -> Result<()> {
-        self.context.partition.set(-1);
-        self.context.offset.set(-1);
+        self.context.drain()?;
+        self.context.leave_record();
         if self.context.is_ending() {
             return self.context.end_steps();
         }
@@ -207,6 +337,7 @@ impl ProcessorTask {
 
     /// Last part of a commit: the changes are in the store.
     pub fn committed(&mut self) {
+        self.context.commit_requested.set(false);
         self.commit_steps.0.iter().for_each(|step| step.committed());
     }
 
@@ -248,13 +379,7 @@ impl PanicGuard {
     /// What `work` returns, or `HW0220` for a panic.
     pub fn run<R>(&self, work: impl FnOnce() -> Result<R>) -> Result<R> {
         let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-            let text = panic
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "a value that is no text".to_owned());
-            let error = Error::new(ErrorKind::User, "HW0220", format!("the program panicked: {text}"))
-                .help("mend the closure; the record is not lost, it will be read again");
+            let error = panicked(&*panic);
             Err(match Blame::take().and_then(|node| self.names.get(node.0 as usize)) {
                 Some(node) => error.at_node(node),
                 None => error,
@@ -262,6 +387,17 @@ impl PanicGuard {
         });
         result.map_err(|error| error.in_task(self.task))
     }
+}
+
+/// A panic of user code as an error.
+pub(crate) fn panicked(panic: &dyn Any) -> Error {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a value that is no text".to_owned());
+    Error::new(ErrorKind::User, "HW0220", format!("the program panicked: {text}"))
+        .help("mend the closure; the record is not lost, it will be read again")
 }
 
 fn failed_slot(context: &TaskContext, topic: &str) -> Result<Slot> {

@@ -1,24 +1,37 @@
 //! The vocabulary objects of Kafka Streams: what a step is told beside its closures.
 
 mod consumed;
+mod event_time;
 mod grouped;
+mod join_windows;
 mod joined;
 mod materialized;
 mod on_failure;
+mod placement;
 mod produced;
 mod repartitioned;
+mod stream_joined;
 mod suppressed;
+mod table_joined;
+mod topics;
 
-pub(crate) use consumed::Extractor;
 pub use consumed::{Consumed, OnUndecodable};
+pub(crate) use event_time::EventTime;
+pub use event_time::{Arrival, NegativeTime};
 pub use grouped::Grouped;
+pub use join_windows::JoinWindows;
 pub use joined::Joined;
 pub use materialized::Materialized;
 pub use on_failure::OnFailure;
+pub(crate) use placement::Partitioner;
+pub use placement::Placement;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;
+pub use stream_joined::StreamJoined;
 pub(crate) use suppressed::BufferBound;
 pub use suppressed::Suppressed;
+pub use table_joined::TableJoined;
+pub use topics::Topics;
 
 use headwater_core::serde::{Auto, Json, Postcard, Raw, Text};
 
