@@ -8,5 +8,6 @@ mod runtime {
     mod restart;
     mod set_aside;
     mod snapshots;
+    mod stores;
     mod threads;
 }

@@ -55,7 +55,33 @@ pub(crate) fn prepare(log: &dyn Log, plan: &Plan, settings: &Settings) -> Result
         counts.insert(topic, 1);
     }
     log.create_topics(&make)?;
+    for warning in short_retentions(log, plan) {
+        tracing::warn!(code = "HW0612", "{warning}");
+    }
     Ok(counts)
+}
+
+/// Windows that take records for longer than their input topics keep them: a replay then finds fewer records than the
+/// first run did.
+pub(crate) fn short_retentions(log: &dyn Log, plan: &Plan) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for node in &plan.nodes {
+        let Some(life_ms) = node.kind.window_life_ms() else { continue };
+        for topic in plan.inputs_above(node.id) {
+            // What cannot be asked for is no reason not to start.
+            let Ok(settings) = log.topic_settings(topic) else { continue };
+            let retention = settings.get("retention.ms").and_then(|retention| retention.parse::<i64>().ok());
+            let deletes = settings.get("cleanup.policy").is_none_or(|policy| policy.contains("delete"));
+            if let Some(retention) = retention.filter(|ms| deletes && (0..life_ms).contains(ms)) {
+                warnings.push(format!(
+                    "the windows of {} take records for {life_ms} ms, but topic {topic} keeps them for {retention} ms; \
+                     a replay will not find them all. Help: let the topic keep them longer, or give less grace",
+                    node.name
+                ));
+            }
+        }
+    }
+    warnings
 }
 
 fn sink_names(plan: &Plan) -> impl Iterator<Item = &str> {
