@@ -5,6 +5,7 @@ mod dsl {
     mod build_errors;
     mod commits;
     mod compile_errors;
+    mod describe_as_kafka;
     mod driver;
     mod failures;
     mod grouped_tables;

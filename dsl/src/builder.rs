@@ -130,6 +130,7 @@ impl StreamsBuilder {
         let consumed = consumed.into();
         let spec = GlobalStore {
             topic: topic.to_owned(),
+            after_steps: 0,
             key: consumed.keys.format().to_owned(),
             value: consumed.values.format().to_owned(),
         };

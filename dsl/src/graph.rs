@@ -73,8 +73,9 @@ impl Graph {
     }
 
     /// Declares a global table's store.
-    pub(crate) fn declare_global(&self, name: &str, store: GlobalStore) {
+    pub(crate) fn declare_global(&self, name: &str, mut store: GlobalStore) {
         let mut draft = self.lock();
+        store.after_steps = draft.plan.nodes.len() as u32;
         let taken = draft.plan.stores.contains_key(name) || draft.plan.global_stores.contains_key(name);
         if taken {
             let id = NodeId(draft.plan.nodes.len() as u32);

@@ -8,6 +8,7 @@ mod closing;
 mod cut;
 mod describe;
 mod diff;
+mod kafka;
 mod lineage;
 mod mermaid;
 mod node;

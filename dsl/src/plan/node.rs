@@ -208,6 +208,18 @@ impl NodeKind {
         view
     }
 
+    /// The operator, where one kind has several.
+    pub fn op(&self) -> Option<&str> {
+        match self {
+            Self::Stateless { op, .. }
+            | Self::Stateful { op, .. }
+            | Self::Aggregate { op, .. }
+            | Self::WindowedAggregate { op, .. } => Some(op),
+            Self::GlobalJoin { left, .. } => Some(if *left { "left_join_global" } else { "join_global" }),
+            _ => None,
+        }
+    }
+
     /// The stores that the step writes.
     pub fn stores(&self) -> &[String] {
         match self {
@@ -344,6 +356,9 @@ pub enum StoreKind {
 pub struct GlobalStore {
     /// The topic it is filled from; also its changelog.
     pub topic: String,
+    /// How many steps the program had written before it.
+    #[serde(default)]
+    pub after_steps: u32,
     /// The key's format.
     pub key: String,
     /// The value's format.
