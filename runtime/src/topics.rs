@@ -108,3 +108,39 @@ fn check_equal_inputs(plan: &Plan, counts: &BTreeMap<String, i32>) -> Result<()>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use headwater::prelude::*;
+    use headwater_core::SystemClock;
+    use headwater_log::{EmbeddedConfig, EmbeddedLog};
+
+    use super::*;
+
+    #[test]
+    fn windows_that_outlive_their_topics_records_are_named_and_no_others() {
+        let app = StreamsBuilder::new("demo");
+        for topic in ["short", "long", "unbounded", "compacted"] {
+            app.stream::<String, i64>(topic, Json)
+                .group_by(|_, n| *n, format!("{topic}-by-number").as_str())
+                .windowed_by(Tumbling::of(hours(1)).grace(hours(1)))
+                .count(format!("{topic}-counts").as_str());
+        }
+        let topology = app.build().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let log = EmbeddedLog::open(dir.path(), EmbeddedConfig::default(), Arc::new(SystemClock)).unwrap();
+        let short = hours(2) - 1;
+        log.create_topics(&[
+            spec("short", 1, &[("retention.ms", &short.to_string())]),
+            spec("long", 1, &[("retention.ms", &hours(2).to_string())]),
+            spec("unbounded", 1, &[]),
+            spec("compacted", 1, &[("cleanup.policy", "compact"), ("retention.ms", "1")]),
+        ])
+        .unwrap();
+        let warnings = short_retentions(&*log, topology.plan());
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("short-counts") && warnings[0].contains("topic short"), "{warnings:?}");
+    }
+}
