@@ -45,8 +45,10 @@ pub mod prelude {
         serde::{Auto, Json, Postcard, Raw, Text},
     };
     pub use headwater_dsl::{
-        Consumed, GlobalTable, Grouped, Joined, KGroupedStream, KGroupedTable, KStream, KTable, Materialized,
-        OnFailure, Produced, Repartitioned, Rule, Rules, Severity, Split, StreamsBuilder, Suppressed, Topology,
+        Arrival, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalTable, Grouped, Joined,
+        KGroupedStream, KGroupedTable, KStream, KTable, KeyValueStore, Materialized, NegativeTime, OffsetReset,
+        OnFailure, Output, Placement, Port, Processed, Processor, ProcessorContext, Produced, Punctuation, Record,
+        Repartitioned, Rule, Rules, Severity, Split, StoreRef, StreamsBuilder, Suppressed, Timer, Topics, Topology,
         TopologyErrors, Tumbling, UserResult, Windowed, WindowedStream, not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;

@@ -9,11 +9,17 @@ mod dsl {
     mod driver;
     mod failures;
     mod grouped_tables;
+    mod map_async;
     mod nulls;
+    mod partitioners;
     mod plan;
+    mod process_stores;
+    mod processors;
+    mod punctuation;
     mod quality;
     mod routing;
     mod set_aside;
+    mod sources;
     mod suppress;
     mod tables;
     mod time_across_repartition;

@@ -4,10 +4,12 @@
 mod runtime {
     mod common;
     mod order;
+    mod processors;
     mod replay;
     mod restart;
     mod set_aside;
     mod snapshots;
+    mod sources;
     mod stores;
     mod threads;
 }

@@ -13,6 +13,7 @@ mod lineage;
 mod mermaid;
 mod node;
 mod partitions;
+mod patterns;
 mod version;
 
 pub(crate) use check::check;
@@ -20,6 +21,6 @@ pub(crate) use cut::cut;
 pub use diff::PlanDiff;
 pub(crate) use lineage::insert_repartitions;
 pub use node::{
-    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OldValues, Plan, RuleSpec, StoreKind, StoreOptions, StoreSpec,
-    Subtopology,
+    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OffsetReset, OldValues, Plan, RuleSpec, StoreKind, StoreOptions,
+    StoreSpec, Subtopology,
 };

@@ -6,9 +6,16 @@ use super::java_hash::sort_as_java;
 
 /// What a node of Kafka's is.
 pub(super) enum Kind {
-    Source { topic: String },
-    Processor { stores: Vec<String> },
-    Sink { topic: String },
+    /// A sorted list in brackets, or a pattern.
+    Source {
+        topics: String,
+    },
+    Processor {
+        stores: Vec<String>,
+    },
+    Sink {
+        topic: String,
+    },
 }
 
 /// A node of Kafka's.
@@ -108,7 +115,7 @@ impl KafkaGraph {
             let (parents, children) = (self.list(&around.parents), self.list(&around.children));
             let name = &node.name;
             let _ = match &node.kind {
-                Kind::Source { topic } => writeln!(out, "    Source: {name} (topics: [{topic}])\n      --> {children}"),
+                Kind::Source { topics } => writeln!(out, "    Source: {name} (topics: {topics})\n      --> {children}"),
                 Kind::Sink { topic } => writeln!(out, "    Sink: {name} (topic: {topic})\n      <-- {parents}"),
                 Kind::Processor { stores } => {
                     let mut stores = stores.clone();

@@ -53,7 +53,7 @@ impl Translation<'_> {
             if known || id.is_some_and(|id| table.after_steps > id.0) {
                 continue;
             }
-            let source = self.source(&table.topic);
+            let source = self.source(listed(std::slice::from_ref(&table.topic)));
             let number = self.number();
             let rows = Kind::Processor { stores: vec![store.clone()] };
             let rows = self.graph.add(generated("KTABLE-SOURCE", number), rows, &[source]);
@@ -65,15 +65,17 @@ impl Translation<'_> {
         }
     }
 
-    fn source(&mut self, topic: &str) -> usize {
+    fn source(&mut self, topics: String) -> usize {
         let number = self.number();
-        self.graph.add(generated("KSTREAM-SOURCE", number), Kind::Source { topic: topic.to_owned() }, &[])
+        self.graph.add(generated("KSTREAM-SOURCE", number), Kind::Source { topics }, &[])
     }
 
     fn step(&mut self, node: &Node) {
         let above = self.above(node);
         let end = match &node.kind {
-            NodeKind::Source { topic, .. } => Some(self.source(topic)),
+            NodeKind::Source { topics, pattern, .. } => {
+                Some(self.source(pattern.clone().unwrap_or_else(|| listed(topics))))
+            }
             NodeKind::To { topic, .. } => {
                 let number = self.number();
                 Some(self.graph.add(generated("KSTREAM-SINK", number), Kind::Sink { topic: topic.clone() }, &above))
@@ -103,14 +105,15 @@ impl Translation<'_> {
         if self.parent_op(node) == Some("table_group_by") {
             let (sink, source) = (self.number(), self.number());
             self.graph.add(generated("KSTREAM-SINK", sink), Kind::Sink { topic: topic.clone() }, above);
-            return Some(self.graph.add(generated("KSTREAM-SOURCE", source), Kind::Source { topic }, &[]));
+            let topics = listed(&[topic]);
+            return Some(self.graph.add(generated("KSTREAM-SOURCE", source), Kind::Source { topics }, &[]));
         }
         if !self.numbered_later(node.id) {
             self.next += 3;
         }
         let filter = self.processor_named(format!("{label}-repartition-filter"), Vec::new(), above);
         self.graph.add(format!("{label}-repartition-sink"), Kind::Sink { topic: topic.clone() }, &[filter]);
-        Some(self.graph.add(format!("{label}-repartition-source"), Kind::Source { topic }, &[]))
+        Some(self.graph.add(format!("{label}-repartition-source"), Kind::Source { topics: listed(&[topic]) }, &[]))
     }
 
     fn parent_op(&self, node: &Node) -> Option<&str> {
@@ -212,6 +215,13 @@ fn has_store(kind: &Kind, store: &str) -> bool {
     matches!(kind, Kind::Processor { stores } if stores.iter().any(|other| other == store))
 }
 
+/// Topics as Java prints a sorted set.
+fn listed(topics: &[String]) -> String {
+    let mut topics = topics.to_vec();
+    topics.sort();
+    format!("[{}]", topics.join(", "))
+}
+
 fn generated(prefix: &str, number: u32) -> String {
     format!("{prefix}-{number:010}")
 }
@@ -226,6 +236,8 @@ fn prefix_of(kind: &NodeKind) -> &'static str {
         "flat_map" => "KSTREAM-FLATMAP",
         "select_key" => "KSTREAM-KEY-SELECT",
         "peek" => "KSTREAM-PEEK",
+        "process" => "KSTREAM-PROCESSOR",
+        "process_values" => "KSTREAM-PROCESSVALUES",
         "for_each" => "KSTREAM-FOREACH",
         "merge" => "KSTREAM-MERGE",
         "split" => "KSTREAM-BRANCH",
