@@ -303,6 +303,15 @@ impl NodeKind {
         }
     }
 
+    /// Whether what it makes of its inputs depends on the order in which their records come.
+    pub(crate) fn depends_on_order(&self) -> bool {
+        match self {
+            Self::Table { .. } => true,
+            Self::Stateful { settings, .. } => settings.contains_key("in_order"),
+            _ => false,
+        }
+    }
+
     /// Whether records of equal keys must meet in it.
     pub(crate) fn needs_keys_together(&self) -> bool {
         !self.stores().is_empty() || !self.reads().is_empty()
@@ -443,6 +452,14 @@ impl Plan {
         })
     }
 
+    /// Whether what takes the records of repartition `id` has a use for those with a null key.
+    pub(crate) fn takes_null_keys(&self, id: NodeId) -> bool {
+        self.children(id).any(|child| match &child.kind {
+            NodeKind::Stateful { settings, .. } => settings.contains_key("null_keys"),
+            _ => false,
+        })
+    }
+
     /// The stores in which step `id` looks rows up: its own, or those that a view without store is made from.
     pub fn stores_behind(&self, id: NodeId) -> Vec<&str> {
         let Some(node) = self.node(id) else { return Vec::new() };
@@ -542,9 +559,12 @@ impl Plan {
             .collect()
     }
 
-    /// The number of the sub-topology that writes to the repartition node `id`.
+    /// The number of the sub-topology that writes to the repartition node `id`. It may be the one that reads it too, where
+    /// a table that both halves need holds them together.
     pub fn upstream_of(&self, id: NodeId) -> Option<usize> {
-        self.subtopologies.iter().position(|part| part.nodes.contains(&id) && !part.sources.contains(&id))
+        let writes_only = |part: &Subtopology| part.nodes.contains(&id) && !part.sources.contains(&id);
+        let mut parts = self.subtopologies.iter();
+        parts.clone().position(writes_only).or_else(|| parts.position(|part| part.nodes.contains(&id)))
     }
 
     /// The plan as pretty JSON, stable across runs.
