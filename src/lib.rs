@@ -48,12 +48,12 @@ pub mod prelude {
         serde::{Auto, Json, Postcard, Raw, Text},
     };
     pub use headwater_dsl::{
-        Arrival, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalTable, Grouped, Joined,
-        KGroupedStream, KGroupedTable, KStream, KTable, KeyValueStore, Materialized, NegativeTime, OffsetReset,
+        Arrival, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalTable, Grouped, JoinWindows,
+        Joined, KGroupedStream, KGroupedTable, KStream, KTable, KeyValueStore, Materialized, NegativeTime, OffsetReset,
         OnFailure, Output, Placement, Port, Processed, Processor, ProcessorContext, Produced, Punctuation, Record,
-        Repartitioned, Rule, Rules, SessionWindowedSerde, Severity, Split, StoreRef, StreamsBuilder, Suppressed,
-        TimeWindowedSerde, Timer, Topics, Topology, TopologyErrors, Tumbling, UserResult, Windowed, WindowedStream,
-        not_null, one_of, range,
+        Repartitioned, Rule, Rules, SessionWindowedSerde, Severity, Split, StoreRef, StreamJoined, StreamsBuilder,
+        Suppressed, TableJoined, TimeWindowedSerde, Timer, Topics, Topology, TopologyErrors, Tumbling, UserResult,
+        Windowed, WindowedStream, not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;
     pub use headwater_sinks::{ColumnType, Columns, IcebergSink, ParquetSink, day};
