@@ -13,6 +13,7 @@ mod dsl {
     mod grouped_tables;
     mod map_async;
     mod nulls;
+    mod order_across_repartition;
     mod partitioners;
     mod plan;
     mod process_stores;
