@@ -11,5 +11,6 @@ mod runtime {
     mod set_aside;
     mod snapshots;
     mod sources;
+    mod stores;
     mod threads;
 }
