@@ -11,6 +11,7 @@ mod dsl {
     mod failures;
     mod foreign_key_joins;
     mod grouped_tables;
+    mod join_grace;
     mod map_async;
     mod nulls;
     mod order_across_repartition;
