@@ -5,6 +5,7 @@ mod filter;
 mod group_by;
 mod map_values;
 mod materialize;
+mod reader;
 mod suppress;
 mod to_stream;
 

@@ -114,7 +114,11 @@ impl OperatorTime {
                 time.set(time.get().max(timestamp));
                 time.get()
             }
-            Self::Upstream(_) => context.sender_time.get().unwrap_or(timestamp),
+            // What a timer or a commit sends was sent by nobody upstream: it is late where windows have closed.
+            Self::Upstream(queues) => context
+                .sender_time
+                .get()
+                .unwrap_or_else(|| minimum(queues, context.run_id).map_or(timestamp, |closed| closed.max(timestamp))),
         }
     }
 
