@@ -29,6 +29,9 @@
 //! * [`sinks`] are Iceberg tables and Parquet directories, and the trait for others.
 //! * [`dsl`], [`log`] and [`state`] are the layers below, for programs that do more with them.
 
+#[cfg(doctest)]
+mod book;
+
 pub use headwater_core::{Error, ErrorKind, Result};
 pub use headwater_dsl as dsl;
 pub use headwater_log as log;
