@@ -226,7 +226,7 @@ fn a_processor_reads_tables_and_global_tables_as_they_are_at_its_record() {
     assert_eq!(topology.plan().subtopologies.len(), 1);
     assert!(topology.describe().contains("Processor: looks (stores: [current])"), "{}", topology.describe());
     let mut driver = TopologyTestDriver::new(topology).unwrap().without_auto_commit();
-    let mut look = |driver: &mut TopologyTestDriver| {
+    let look = |driver: &mut TopologyTestDriver| {
         driver.input::<String, i64>("in", Json).pipe(driver, "k".into(), 1, 0).unwrap();
     };
     look(&mut driver);
