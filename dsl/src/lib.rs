@@ -27,6 +27,7 @@ mod task;
 mod topology;
 mod vocab;
 mod window;
+mod windowed_serde;
 mod wire;
 mod writing;
 
@@ -65,4 +66,5 @@ pub use vocab::{
     Repartitioned, Suppressed, Topics,
 };
 pub use window::{Tumbling, Windowed};
+pub use windowed_serde::{SessionWindowedSerde, TimeWindowedSerde};
 pub use wire::{Change, Flow, Meta};

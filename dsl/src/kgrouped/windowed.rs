@@ -50,7 +50,8 @@ impl<K: Key, V: Data> WindowedStream<K, V> {
         self.fold("count", name.into(), |_, _, row| *row = Some(row.unwrap_or(0) + 1))
     }
 
-    /// Folds the values per key and window into one of the same type; the first value starts it.
+    /// Folds the values per key and window into one of the same type; the first value starts it. A result that is null
+    /// deletes the row: the next value starts afresh.
     ///
     /// ```
     /// # use headwater::prelude::*;
@@ -75,11 +76,13 @@ impl<K: Key, V: Data> WindowedStream<K, V> {
         name: impl Into<Materialized<K, V>>,
         reduce: impl Fn(V, V) -> V + Shared,
     ) -> KTable<Windowed<K>, V> {
+        let null = self.stream.grouped.null_value.clone();
         self.fold("reduce", name.into(), move |_, value, row| {
-            *row = Some(match row.take() {
+            let after = match row.take() {
                 Some(before) => reduce(before, value),
                 None => value,
-            });
+            };
+            *row = Some(after).filter(|after| !null(after));
         })
     }
 

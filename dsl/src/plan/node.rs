@@ -536,9 +536,12 @@ impl Plan {
             .collect()
     }
 
-    /// The number of the sub-topology that writes to the repartition node `id`.
+    /// The number of the sub-topology that writes to the repartition node `id`. It may be the one that reads it too, where
+    /// a table that both halves need holds them together.
     pub fn upstream_of(&self, id: NodeId) -> Option<usize> {
-        self.subtopologies.iter().position(|part| part.nodes.contains(&id) && !part.sources.contains(&id))
+        let writes_only = |part: &Subtopology| part.nodes.contains(&id) && !part.sources.contains(&id);
+        let mut parts = self.subtopologies.iter();
+        parts.clone().position(writes_only).or_else(|| parts.position(|part| part.nodes.contains(&id)))
     }
 
     /// The plan as pretty JSON, stable across runs.

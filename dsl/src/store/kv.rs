@@ -65,10 +65,13 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
     /// Changes the row of `key` in place; setting it to `None` deletes it. The row's time becomes the greater of its
     /// own and `timestamp`. Returns false, and does nothing, if the key is null.
     pub(crate) fn update(&self, key: K, meta: Meta<'_>, change: impl FnOnce(&K, &mut Option<V>)) -> Result<bool> {
+        let at_commit = self.emission.as_ref().is_some_and(|emission| emission.when == When::AtCommit);
         self.change(key, meta, |row| {
             let fresh = row.value.is_none();
             change(&row.key, &mut row.value);
-            row.timestamp = if fresh { meta.timestamp } else { row.timestamp.max(meta.timestamp) };
+            // A deletion that waits for the commit has no row to take a time from, as in Kafka Streams' cache.
+            let unknown = at_commit && row.value.is_none();
+            row.timestamp = if fresh || unknown { meta.timestamp } else { row.timestamp.max(meta.timestamp) };
         })
     }
 

@@ -116,9 +116,16 @@ struct WindowedFold<F, K, V, A> {
 }
 
 impl<F, K: Key, V: Data, A: Data> WindowedFold<F, K, V, A> {
+    fn close_what_is_due(&self, headers: &Headers) -> Flow {
+        match self.time.closes_at(&self.context) {
+            Some(time) if time != Timestamp::MIN => self.close_through(time.saturating_sub(self.grace_ms), headers),
+            _ => Ok(()),
+        }
+    }
+
     /// Closes every window that ends at `closed_end` or before: emits it if that is when results go downstream, and
-    /// forgets it.
-    fn close_through(&self, closed_end: Timestamp) -> Flow {
+    /// forgets it. Results have the headers of the record that closed them, if it was one.
+    fn close_through(&self, closed_end: Timestamp, headers: &Headers) -> Flow {
         if closed_end <= self.closed_end.get() {
             return Ok(());
         }
@@ -137,11 +144,10 @@ impl<F, K: Key, V: Data, A: Data> WindowedFold<F, K, V, A> {
             return self.rows.expire_range(&from, &start_bound(bound), closes);
         }
         let closed = self.rows.take_range(&from, &start_bound(bound), closes)?;
-        let headers = Headers::new();
         let (partition, offset) = (self.context.partition.replace(-1), self.context.offset.replace(-1));
         for row in closed {
             let change = Change { new: Some(row.value), old: None };
-            self.next.push(Meta { timestamp: row.timestamp, headers: &headers }, row.key, change)?;
+            self.next.push(Meta { timestamp: row.timestamp, headers }, row.key, change)?;
         }
         self.context.partition.set(partition);
         self.context.offset.set(offset);
@@ -151,10 +157,7 @@ impl<F, K: Key, V: Data, A: Data> WindowedFold<F, K, V, A> {
 
 impl<F, K: Key, V: Data, A: Data> TimeStep for WindowedFold<F, K, V, A> {
     fn time_moved(&self) -> Flow {
-        match self.time.closes_at(&self.context) {
-            Some(time) if time != Timestamp::MIN => self.close_through(time.saturating_sub(self.grace_ms)),
-            _ => Ok(()),
-        }
+        self.close_what_is_due(&Headers::new())
     }
 
     fn end_of_input(&self) -> Flow {
@@ -162,7 +165,7 @@ impl<F, K: Key, V: Data, A: Data> TimeStep for WindowedFold<F, K, V, A> {
         if self.windows.emit == EmitStrategy::OnWindowUpdate {
             return Ok(());
         }
-        self.close_through(self.last_end.get())
+        self.close_through(self.last_end.get(), &Headers::new())
     }
 }
 
@@ -192,6 +195,6 @@ impl<F: Fn(&K, V, &mut Option<A>), K: Key, V: Data, A: Data> Push<K, V> for Shar
                 this.first_open.set(Some(start));
             }
         }
-        if let OperatorTime::Observed(_) = this.time { this.time_moved() } else { Ok(()) }
+        if let OperatorTime::Observed(_) = this.time { this.close_what_is_due(meta.headers) } else { Ok(()) }
     }
 }
