@@ -49,12 +49,12 @@ pub mod prelude {
     };
     pub use headwater_dsl::{
         Arrival, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalTable, GlobalTableReader, Grouped,
-        Joined, KGroupedStream, KGroupedTable, KStream, KTable, KeyValueStore, Materialized, NegativeTime, OffsetReset,
-        OnFailure, Output, Placement, Port, Processed, Processor, ProcessorContext, Produced, Punctuation, Record,
-        Repartitioned, Rule, Rules, Session, SessionStore, SessionStoreRef, SessionWindowedSerde, Severity, Split,
-        StoreRef, StreamsBuilder, Suppressed, TableReader, TableRef, TimeWindowedSerde, Timer, Topics, Topology,
-        TopologyErrors, Tumbling, UserResult, VersionedKeyValueStore, VersionedStoreRef, WindowStore, WindowStoreRef,
-        Windowed, WindowedStream, not_null, one_of, range,
+        JoinWindows, Joined, KGroupedStream, KGroupedTable, KStream, KTable, KeyValueStore, Materialized, NegativeTime,
+        OffsetReset, OnFailure, Output, Placement, Port, Processed, Processor, ProcessorContext, Produced, Punctuation,
+        Record, Repartitioned, Rule, Rules, Session, SessionStore, SessionStoreRef, SessionWindowedSerde, Severity,
+        Split, StoreRef, StreamJoined, StreamsBuilder, Suppressed, TableJoined, TableReader, TableRef,
+        TimeWindowedSerde, Timer, Topics, Topology, TopologyErrors, Tumbling, UserResult, VersionedKeyValueStore,
+        VersionedStoreRef, WindowStore, WindowStoreRef, Windowed, WindowedStream, not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;
     pub use headwater_sinks::{ColumnType, Columns, IcebergSink, ParquetSink, day};

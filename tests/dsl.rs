@@ -3,11 +3,13 @@
 
 mod dsl {
     mod build_errors;
+    mod by_chance;
     mod commits;
     mod compile_errors;
     mod describe_as_kafka;
     mod driver;
     mod failures;
+    mod foreign_key_joins;
     mod grouped_tables;
     mod map_async;
     mod nulls;
@@ -21,7 +23,9 @@ mod dsl {
     mod routing;
     mod set_aside;
     mod sources;
+    mod stream_joins;
     mod suppress;
+    mod table_joins;
     mod tables;
     mod time_across_repartition;
     mod undecodable;

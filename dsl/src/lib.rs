@@ -57,13 +57,13 @@ pub use store::{
     version_prefix,
 };
 pub use task::{
-    GlobalReader, Memo, PanicGuard, ProcessorTask, Punctuation, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv,
-    TaskSource, Timer, TopicWriter,
+    GlobalReader, Memo, Order, PanicGuard, ProcessorTask, Punctuation, SourceHandle, StoreChangeVisitor, TaskContext,
+    TaskEnv, TaskSource, Timer, TopicWriter,
 };
 pub use topology::Topology;
 pub use vocab::{
-    Arrival, Consumed, Grouped, Joined, Materialized, NegativeTime, OnFailure, OnUndecodable, Placement, Produced,
-    Repartitioned, Suppressed, Topics,
+    Arrival, Consumed, Grouped, JoinWindows, Joined, Materialized, NegativeTime, OnFailure, OnUndecodable, Placement,
+    Produced, Repartitioned, StreamJoined, Suppressed, TableJoined, Topics,
 };
 pub use window::{Tumbling, Windowed};
 pub use windowed_serde::{SessionWindowedSerde, TimeWindowedSerde};
