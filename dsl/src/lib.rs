@@ -31,7 +31,7 @@ pub use builder::StreamsBuilder;
 pub use dead_letter::BROKEN_RULES_HEADER;
 pub use error::{TopologyError, TopologyErrors};
 pub use global::GlobalTable;
-pub use kgrouped::{KGroupedStream, WindowedStream};
+pub use kgrouped::{Cogrouped, KGroupedStream, SessionCogrouped, SessionStream, WindowedCogrouped, WindowedStream};
 pub use kstream::{KStream, Split};
 pub use ktable::KTable;
 pub use plan::{
@@ -50,5 +50,5 @@ pub use task::{
 };
 pub use topology::Topology;
 pub use vocab::{Consumed, Grouped, Joined, Materialized, OnUndecodable, Produced, Repartitioned};
-pub use window::{Tumbling, Windowed};
+pub use window::{Hopping, Session, Sliding, Tumbling, Unlimited, Windowed, Windows};
 pub use wire::{Change, Flow, Meta};

@@ -30,4 +30,6 @@ pub use compare::{TableDifference, compare};
 pub use progress::Progress;
 pub use settings::Settings;
 pub use snapshot::{create_snapshots, list_snapshots, restore_snapshots};
-pub use testing::{MemorySink, TestInput, TestOutput, TestRecord, TestStore, TestWindowStore, TopologyTestDriver};
+pub use testing::{
+    MemorySink, TestInput, TestOutput, TestRecord, TestSessionStore, TestStore, TestWindowStore, TopologyTestDriver,
+};

@@ -2,6 +2,7 @@
 //! same plan, byte for byte.
 
 mod check;
+mod check_windows;
 mod cut;
 mod describe;
 mod diff;
@@ -10,6 +11,7 @@ mod mermaid;
 mod node;
 mod partitions;
 mod version;
+mod windows;
 
 pub(crate) use check::check;
 pub(crate) use cut::cut;

@@ -9,7 +9,7 @@ mod layout;
 mod timed;
 mod window;
 
-pub(crate) use emission::Emission;
+pub(crate) use emission::{Emission, When};
 pub(crate) use kv::{KvStore, StoreSerdes};
 pub(crate) use layout::start_bound;
 pub use layout::{

@@ -14,6 +14,7 @@ use super::{
     input::TestInput,
     memory_topic::{MemoryTopics, StoredRecord},
     output::TestOutput,
+    session_store::TestSessionStore,
     sinks::DrivenSinks,
     store::{TestStore, TestWindowStore},
     task::DrivenTask,
@@ -185,6 +186,18 @@ impl TopologyTestDriver {
         V: headwater_dsl::Data,
     {
         TestWindowStore::new(self, &store.into())
+    }
+
+    /// The committed rows of a store of sessions, of all tasks.
+    ///
+    /// # Errors
+    /// `HW0120` if the topology has no such store, `HW0205` if it holds no sessions.
+    pub fn session_store<K, V>(&self, store: impl Into<Materialized<K, V>>) -> Result<TestSessionStore<'_, K, V>>
+    where
+        K: headwater_dsl::Data,
+        V: headwater_dsl::Data,
+    {
+        TestSessionStore::new(self, &store.into())
     }
 
     /// Commits everything and lets it flow on until it is quiet.
