@@ -3,16 +3,21 @@
 
 mod dsl {
     mod build_errors;
+    mod cogroup;
     mod commits;
     mod compile_errors;
     mod driver;
     mod failures;
+    mod hopping;
     mod nulls;
     mod plan;
     mod quality;
     mod routing;
+    mod sessions;
+    mod sliding;
     mod tables;
     mod time_across_repartition;
+    mod time_of_sessions_across_repartition;
     mod undecodable;
     mod views;
     mod window_results;
