@@ -45,9 +45,10 @@ pub mod prelude {
         serde::{Auto, Json, Postcard, Raw, Text},
     };
     pub use headwater_dsl::{
-        Cogrouped, Consumed, GlobalTable, Grouped, Hopping, Joined, KGroupedStream, KStream, KTable, Materialized,
-        Produced, Repartitioned, Rule, Rules, Session, SessionStream, Severity, Sliding, Split, StreamsBuilder,
-        Topology, TopologyErrors, Tumbling, Unlimited, UserResult, Windowed, WindowedStream, not_null, one_of, range,
+        Cogrouped, Consumed, GlobalTable, Grouped, Hopping, Joined, KGroupedStream, KGroupedTable, KStream, KTable,
+        Materialized, OnFailure, Produced, Repartitioned, Rule, Rules, Session, SessionStream, Severity, Sliding,
+        Split, StreamsBuilder, Suppressed, Topology, TopologyErrors, Tumbling, Unlimited, UserResult, Windowed,
+        WindowedStream, not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;
     pub use headwater_sinks::{ColumnType, Columns, IcebergSink, ParquetSink, day};
@@ -56,7 +57,8 @@ pub mod prelude {
 /// Topologies in unit tests.
 pub mod testing {
     pub use headwater_runtime::{
-        MemorySink, TestInput, TestOutput, TestRecord, TestSessionStore, TestStore, TestWindowStore, TopologyTestDriver,
+        MemorySink, TestInput, TestOutput, TestRecord, TestSessionStore, TestStore, TestVersionedStore,
+        TestWindowStore, TopologyTestDriver,
     };
 }
 

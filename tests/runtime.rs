@@ -6,6 +6,7 @@ mod runtime {
     mod order;
     mod replay;
     mod restart;
+    mod set_aside;
     mod snapshots;
     mod threads;
 }

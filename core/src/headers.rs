@@ -56,7 +56,7 @@ impl Headers {
     }
 
     /// Writes the wire form: count, then name length, name, value length + 1 (0 = null), value.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+    pub fn encode(&self, out: &mut Vec<u8>) {
         put_varint(out, self.0.len() as u64);
         for header in &self.0 {
             put_varint(out, header.name.len() as u64);
@@ -73,7 +73,7 @@ impl Headers {
 
     /// Reads the wire form, advancing `input`; `None` if it is cut short or not UTF-8.
     #[inline]
-    pub(crate) fn decode(input: &mut &[u8]) -> Option<Self> {
+    pub fn decode(input: &mut &[u8]) -> Option<Self> {
         let count = usize::try_from(get_varint(input)?).ok()?;
         if count == 0 {
             return Some(Self::new());

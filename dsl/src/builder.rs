@@ -12,7 +12,7 @@ use crate::{
     plan::{GlobalStore, NodeKind, check, cut, insert_repartitions},
     source::{Decoder, wire_source},
     topology::Topology,
-    vocab::{Consumed, Materialized, OnUndecodable},
+    vocab::{Consumed, Materialized, OnFailure, OnUndecodable},
 };
 
 /// Describes a topology: streams and tables in, steps, topics and sinks out.
@@ -135,6 +135,29 @@ impl StreamsBuilder {
         };
         self.graph.declare_global(store, spec);
         GlobalTable::new(store, consumed.keys, consumed.values)
+    }
+
+    /// Says what happens to a record at which a step of the program fails or panics. Default: the program stops.
+    ///
+    /// What a step does later than its record (in a punctuator, or behind a cached table at the commit) belongs to no
+    /// record, and a failure there always stops the program.
+    ///
+    /// ```
+    /// use headwater::prelude::*;
+    ///
+    /// let app = StreamsBuilder::new("demo");
+    /// app.on_failure(OnFailure::DeadLetter("numbers.failed".into()));
+    /// app.stream::<String, String>("in", Text).try_map_values(|text| Ok(text.parse::<i64>()?)).to("numbers", Json);
+    /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    /// let mut input = driver.input::<String, String>("in", Text);
+    /// for text in ["1", "two", "3"] {
+    ///     input.pipe(&mut driver, "k".into(), text.into(), 0).unwrap();
+    /// }
+    /// assert_eq!(driver.output::<String, i64>("numbers", Json).read_values(&mut driver).unwrap(), [1, 3]);
+    /// assert_eq!(driver.output::<String, String>("numbers.failed", Text).read_values(&mut driver).unwrap(), ["two"]);
+    /// ```
+    pub fn on_failure(&self, on_failure: OnFailure) {
+        self.graph.lock().plan.on_failure = on_failure;
     }
 
     /// Checks the topology and finishes it.

@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     plan::{GlobalStore, Node, NodeId, NodeKind, Plan, StoreSpec},
+    vocab::OnFailure,
     wire::Wiring,
 };
 
@@ -27,6 +28,7 @@ impl Graph {
     pub(crate) fn new(app: &str) -> Self {
         let plan = Plan {
             app: app.to_owned(),
+            on_failure: OnFailure::Fail,
             nodes: Vec::new(),
             stores: Default::default(),
             global_stores: Default::default(),

@@ -12,6 +12,7 @@ mod error;
 mod global;
 mod graph;
 mod kgrouped;
+mod kgrouped_table;
 mod kstream;
 mod ktable;
 mod plan;
@@ -32,23 +33,26 @@ pub use dead_letter::BROKEN_RULES_HEADER;
 pub use error::{TopologyError, TopologyErrors};
 pub use global::GlobalTable;
 pub use kgrouped::{Cogrouped, KGroupedStream, SessionCogrouped, SessionStream, WindowedCogrouped, WindowedStream};
+pub use kgrouped_table::KGroupedTable;
 pub use kstream::{KStream, Split};
 pub use ktable::KTable;
 pub use plan::{
-    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OldValues, Plan, PlanDiff, RuleSpec, StoreKind, StoreSpec,
-    Subtopology,
+    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OldValues, Plan, PlanDiff, RuleSpec, StoreKind, StoreOptions,
+    StoreSpec, Subtopology,
 };
 pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
 pub use sinking::{AnySink, AnyWriter, ThreadWriters};
 pub use store::{
-    TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_window_key, encode_timed_key, encode_window_key,
-    timed_key_prefix,
+    TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_version, decode_window_key, encode_timed_key,
+    encode_window_key, timed_key_prefix, version_prefix,
 };
 pub use task::{
     GlobalReader, Memo, PanicGuard, ProcessorTask, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv, TaskSource,
     TopicWriter,
 };
 pub use topology::Topology;
-pub use vocab::{Consumed, Grouped, Joined, Materialized, OnUndecodable, Produced, Repartitioned};
+pub use vocab::{
+    Consumed, Grouped, Joined, Materialized, OnFailure, OnUndecodable, Produced, Repartitioned, Suppressed,
+};
 pub use window::{Hopping, Session, Sliding, Tumbling, Unlimited, Windowed, Windows};
 pub use wire::{Change, Flow, Meta};

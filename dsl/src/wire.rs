@@ -45,6 +45,12 @@ pub struct Change<V> {
 pub(crate) trait TableView<K, V> {
     /// The row of `key` and its timestamp; `None` if there is none or the key is null.
     fn get(&self, key: &K) -> Result<Option<(V, Timestamp)>>;
+
+    /// The row as it was at `at`, for a table with history ([`Plan::is_versioned`]); any other has the row as it is.
+    fn get_as_of(&self, key: &K, at: Timestamp) -> Result<Option<(V, Timestamp)>> {
+        let _ = at;
+        self.get(key)
+    }
 }
 
 /// Builds one port of a node; `Any` holds its `Target<K, V>`.

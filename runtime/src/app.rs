@@ -121,7 +121,8 @@ fn open(
     Ok(Shared::new(topology, log, settings, progress, counts, bounds, directory, memory, globals, run_id))
 }
 
-/// The ends of the tasks' input topics as of now.
+/// The ends of the tasks' input topics as of now. The committed ends lag behind a commit for a moment, so the real ones
+/// are taken: they are reached when the transactions before them have ended.
 fn input_ends(log: &dyn Log, plan: &Plan, counts: &BTreeMap<String, i32>) -> Result<BTreeMap<TopicPartition, Offset>> {
     let sources = plan.nodes.iter().filter_map(|node| match &node.kind {
         headwater_dsl::NodeKind::Source { topic, .. } => Some(topic),
@@ -133,7 +134,7 @@ fn input_ends(log: &dyn Log, plan: &Plan, counts: &BTreeMap<String, i32>) -> Res
             (0..count).map(move |partition| TopicPartition::new(topic.as_str(), partition))
         })
         .collect();
-    log.end_offsets(&partitions, Isolation::ReadCommitted)
+    log.end_offsets(&partitions, Isolation::ReadUncommitted)
 }
 
 /// How many records lie between what the group has committed and `bounds`.

@@ -38,7 +38,7 @@ impl GlobalStore {
         let rows = store.reader(name)?;
         let this = Self { name: name.to_owned(), topic: topic.to_owned(), store, rows, version: AtomicU64::new(0) };
         let all: Vec<_> = (0..partitions).map(|partition| TopicPartition::new(topic, partition)).collect();
-        let ends = log.end_offsets(&all, Isolation::ReadCommitted)?;
+        let ends = log.end_offsets(&all, Isolation::ReadUncommitted)?;
         let mut consumer = this.consumer(log, &all)?;
         while all.iter().any(|at| consumer.position(at) < ends.get(at).copied()) {
             this.read(&mut *consumer)?;

@@ -39,7 +39,9 @@ pub(crate) fn open_task_store(shared: &Shared, task: TaskId) -> Result<Option<Ta
 fn replay_changelogs(log: &dyn Log, store: &TaskStore, changelogs: &BTreeMap<TopicPartition, String>) -> Result<()> {
     let partitions: Vec<_> = changelogs.keys().cloned().collect();
     let starts = log.start_offsets(&partitions)?;
-    let ends = log.end_offsets(&partitions, Isolation::ReadCommitted)?;
+    // The committed end lags behind a commit for a moment. The task's offsets may already be those of that commit, so
+    // its rows must be waited for: the real end is taken, and reached once the transaction has ended.
+    let ends = log.end_offsets(&partitions, Isolation::ReadUncommitted)?;
     let mut known = store.positions()?;
     let truncated = |at: &TopicPartition, start: &Offset| known.get(at).is_some_and(|known| known < start);
     if starts.iter().any(|(at, start)| truncated(at, start)) {

@@ -1,8 +1,8 @@
 //! A task of the real runtime: its operators, its stores, its input queues.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
-use headwater_core::{LineageRange, Result, TaskId, Timestamp, TopicPartition};
+use headwater_core::{Error, LineageRange, Offset, Result, TaskId, Timestamp, TopicPartition};
 use headwater_dsl::ProcessorTask;
 use headwater_state::{StoreChanges, TaskStore};
 
@@ -16,6 +16,8 @@ pub(crate) struct StreamTask {
     pub(crate) queues: Vec<RecordQueue>,
     /// The queues' partitions, beside them so that a record can be borrowed while its place is named.
     pub(crate) partitions: Vec<TopicPartition>,
+    /// Records at which a step failed before, with the failure: they are set aside when they come again.
+    pub(crate) failed: BTreeMap<(TopicPartition, Offset), Rc<Error>>,
     /// The rows changed by the transaction that is being committed.
     pub(crate) changes: StoreChanges,
     /// Input records taken since the last commit.
@@ -61,7 +63,12 @@ impl StreamTask {
             let (source, internal) = (queue.source, queue.internal);
             let Some((record, after)) = queue.head()? else { continue };
             let offset = record.offset;
-            self.processor.process(source, partition.partition, &record).map_err(|e| e.at_record(partition, offset))?;
+            let failure = if self.failed.is_empty() { None } else { self.failed.get(&(partition.clone(), offset)) };
+            let done = match failure {
+                None => self.processor.process(source, partition.partition, &record),
+                Some(failure) => self.processor.set_aside(source, partition.partition, &record, failure),
+            };
+            done.map_err(|error| error.at_record(partition, offset))?;
             drop(record);
             queue.advance(offset, after);
             all += 1;
@@ -96,6 +103,11 @@ impl StreamTask {
             let source = queue.source;
             queue.head_time(|record| self.processor.timestamp(source, record))
         })
+    }
+
+    /// The record at which a step has just failed with `error`, if the topology sets such records aside.
+    pub(crate) fn sets_aside(&mut self, error: &Error) -> Option<(TopicPartition, Offset)> {
+        if self.processor.sets_aside(error) { self.position() } else { None }
     }
 
     /// The record that would be taken next, for the blame of a panic.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use headwater_core::{Error, ErrorKind, Result};
-use headwater_dsl::{Plan, StoreKind};
+use headwater_dsl::Plan;
 use headwater_log::{Log, TopicSpec};
 
 use crate::{settings::Settings, shared::commits_topic};
@@ -41,12 +41,12 @@ pub(crate) fn prepare(log: &dyn Log, plan: &Plan, settings: &Settings) -> Result
     for (part, number) in plan.subtopologies.iter().zip(0..) {
         let tasks = plan.task_count(number, &counts).unwrap_or(1);
         for store in part.stores.iter().filter_map(|store| plan.stores.get(store)) {
-            let policy = match store.kind {
-                // What time closes is deleted row by row, so compaction alone keeps a changelog small.
-                StoreKind::KeyValue | StoreKind::Window | StoreKind::Session | StoreKind::Timed => "compact",
-            };
-            make.push(spec(&store.changelog, tasks, &[("cleanup.policy", policy)]));
-            counts.insert(store.changelog.clone(), tasks);
+            let Some(changelog) = store.changelog_topic() else { continue };
+            // What time closes is deleted row by row, so compaction alone keeps a changelog small.
+            let mut settings = vec![("cleanup.policy", "compact")];
+            settings.extend(store.options.changelog_settings.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+            make.push(spec(changelog, tasks, &settings));
+            counts.insert(changelog.to_owned(), tasks);
         }
     }
     for sink in sink_names(plan) {

@@ -71,7 +71,11 @@ fn model(inputs: &[Vec<Input>]) -> (Vec<Row>, i64) {
 type Build = fn(&StreamsBuilder) -> KTable<Windowed<i64>, (i64, i64)>;
 
 fn windowed(stream: &KStream<i64, (i64, i64)>) -> KTable<Windowed<i64>, (i64, i64)> {
-    stream.group_by_key("by-group").windowed_by(Tumbling::of(SIZE).grace(GRACE).emit_on_close()).aggregate(
+    sums(stream, Tumbling::of(SIZE).grace(GRACE).emit_on_close())
+}
+
+fn sums(stream: &KStream<i64, (i64, i64)>, windows: Tumbling) -> KTable<Windowed<i64>, (i64, i64)> {
+    stream.group_by_key("by-group").windowed_by(windows).aggregate(
         "sums",
         || (0, 0),
         |_, (_, amount), (n, sum): &mut (i64, i64)| {
@@ -88,6 +92,11 @@ fn regrouped(app: &StreamsBuilder) -> KStream<i64, (i64, i64)> {
 /// One repartition.
 fn direct(app: &StreamsBuilder) -> KTable<Windowed<i64>, (i64, i64)> {
     windowed(&regrouped(app))
+}
+
+/// One repartition, and results held back until they are final.
+fn suppressed(app: &StreamsBuilder) -> KTable<Windowed<i64>, (i64, i64)> {
+    sums(&regrouped(app), Tumbling::of(SIZE).grace(GRACE)).suppress_until_closed("held")
 }
 
 /// Records pass a task in the middle, which forwards what others sent it.
@@ -213,6 +222,12 @@ fn every_interleaving_gives_the_same_results_and_the_same_late_records() {
 #[test]
 fn every_interleaving_gives_the_same_through_a_task_in_the_middle() {
     check(forwarded, false);
+}
+
+#[test]
+fn every_interleaving_gives_the_same_final_results_held_back() {
+    check(suppressed, false);
+    check(suppressed, true);
 }
 
 #[test]

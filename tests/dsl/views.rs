@@ -43,9 +43,7 @@ fn a_filtered_row_that_stops_passing_is_deleted_downstream_cached_or_not() {
 fn a_stream_joined_with_a_view_sees_what_the_view_makes_of_the_row() {
     let app = StreamsBuilder::new("demo");
     let doubled = app.table::<String, i64>("table", Json, "latest").filter(|_, n| *n < 100).map_values(|_, n| n * 2);
-    app.stream::<String, i64>("in", Json)
-        .left_join_table(&doubled, |n, row| (n, row), "with-doubled")
-        .to("out", Json);
+    app.stream::<String, i64>("in", Json).left_join_table(&doubled, |n, row| (n, row), "with-doubled").to("out", Json);
     let topology = app.build().unwrap();
     assert_eq!(topology.plan().subtopologies.len(), 1, "what looks a table up lives beside it");
     let mut driver = TopologyTestDriver::new(topology).unwrap();

@@ -49,3 +49,39 @@ fn a_topic_that_does_not_exist_is_refused_before_anything_is_written() {
     assert!(error.contains("help:"), "{error}");
     assert!(!dir.path().join("lake/catalog.db").exists(), "a lake was made: {error}");
 }
+
+#[test]
+fn a_directory_that_cannot_be_made_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a-file");
+    std::fs::write(&file, "in the way").unwrap();
+    for place in [file.join("lake"), file] {
+        let flights = Flights { dir: place.clone(), brokers: None };
+        let output = flights.verb(&["demo"]);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains("a-file") && error.contains("HW0") && error.contains("help:"), "{error}");
+    }
+}
+
+/// A limit on the size of files stands for a full disk: writes past it fail.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_takes_no_more_is_a_named_error_and_a_later_start_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let flights = Flights::in_dir(dir.path());
+    let mut failures = 0;
+    for kib in [200, 3_000, 15_000, 40_000] {
+        let output = flights.verb_with_file_limit(kib, &["demo"]);
+        if output.status.success() {
+            continue;
+        }
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "limit {kib} KiB: {error}");
+        assert!(error.contains("HW0") && error.contains("help:"), "limit {kib} KiB: {error}");
+        failures += 1;
+    }
+    assert!(failures >= 2, "only {failures} runs met the limit");
+    flights.succeed(&["demo"]);
+    flights.verify("");
+}

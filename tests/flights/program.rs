@@ -32,6 +32,16 @@ impl Flights {
         self.command(verb).output().unwrap()
     }
 
+    /// Runs a verb to its end, in a process that cannot make a file larger than `kib` KiB.
+    #[cfg(target_os = "linux")]
+    pub fn verb_with_file_limit(&self, kib: u32, verb: &[&str]) -> Output {
+        let plain = self.command(verb);
+        let mut command = Command::new("bash");
+        // Without the trap a write past the limit would kill the process instead of failing.
+        command.args(["-c", "trap '' XFSZ; ulimit -f $0; exec \"$@\""]).arg(kib.to_string());
+        command.arg(plain.get_program()).args(plain.get_args()).output().unwrap()
+    }
+
     /// Runs a verb to its end, which must be a good one; returns its standard output.
     pub fn succeed(&self, verb: &[&str]) -> String {
         let output = self.verb(verb);

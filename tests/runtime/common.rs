@@ -18,6 +18,11 @@ pub fn topology() -> Topology {
 
 pub fn topology_with(change: impl Fn(i64) -> i64 + Send + Sync + 'static) -> Topology {
     let app = StreamsBuilder::new("rooms");
+    rooms(&app, change);
+    app.build().unwrap()
+}
+
+pub fn rooms(app: &StreamsBuilder, change: impl Fn(i64) -> i64 + Send + Sync + 'static) {
     app.stream::<String, i64>("readings", Json)
         .map_values(change)
         .group_by(|_, n| n % 7, "by-room")
@@ -26,7 +31,6 @@ pub fn topology_with(change: impl Fn(i64) -> i64 + Send + Sync + 'static) -> Top
         .updates()
         .map(|window, total| (format!("{}@{}", window.key, window.start), total))
         .to("hourly-sums", Json);
-    app.build().unwrap()
 }
 
 /// `count` readings of 20 sensors over some days, mildly out of order; deterministic.
@@ -86,6 +90,11 @@ pub fn settings(dir: &Path, threads: usize) -> Settings {
 
 pub fn run_bounded(topology: &Topology, log: &Arc<dyn Log>, settings: &Settings) -> RunReport {
     run(topology, log, settings, Mode::Bounded, &Arc::new(Progress::default())).unwrap()
+}
+
+/// How many committed records a topic holds.
+pub fn count(log: &dyn Log, topic: &str) -> usize {
+    read_all(log, topic).len()
 }
 
 /// Every committed record of a topic, as (key, value); panics if a key occurs twice.

@@ -6,7 +6,7 @@ use headwater_core::{Result, Timestamp};
 
 use super::{
     KGroupedStream,
-    folding::{Fold, Folding, Inlet, Open, spec},
+    folding::{Fold, Folding, Inlet, Open},
     windowed::{into_sessions, into_windows, store_kind},
 };
 use crate::{
@@ -148,7 +148,7 @@ impl<K: Key, A: Data> Cogrouped<K, A> {
         let store = name.into();
         let into = into_table(&store);
         let kind = NodeKind::Aggregate { op: "cogroup".to_owned(), store: store.name.clone() };
-        self.table(kind, StoreKind::KeyValue, &store, init, Ports::Plain(into.clone()), |wiring, id| {
+        self.table(kind, StoreKind::KeyValue, &store, init, &Ports::Plain(into.clone()), |wiring, id| {
             into.wire_view(wiring, id);
         })
     }
@@ -160,10 +160,10 @@ impl<K: Key, A: Data> Cogrouped<K, A> {
         store_kind: StoreKind,
         store: &Materialized<K, A>,
         init: impl Fn() -> A + Shared,
-        into: Inlet<K, Windowed<K>, A>,
+        into: &Inlet<K, Windowed<K>, A>,
     ) -> KTable<Windowed<K>, A> {
-        self.table(kind, store_kind, store, init, Ports::Windowed(into.clone()), |wiring, id| {
-            into.wire_view(wiring, id)
+        self.table(kind, store_kind, store, init, &Ports::Windowed(into.clone()), |wiring, id| {
+            into.wire_view(wiring, id);
         })
     }
 
@@ -175,17 +175,17 @@ impl<K: Key, A: Data> Cogrouped<K, A> {
         store_kind: StoreKind,
         store: &Materialized<K, A>,
         init: impl Fn() -> A + Shared,
-        ports: Ports<K, A>,
+        ports: &Ports<K, A>,
         wire: impl FnOnce(&mut crate::wire::Wiring, NodeId),
     ) -> KTable<W, A> {
         let init: Init<A> = Arc::new(init);
         let graph = self.graph;
         let mut parents = Vec::new();
         for stream in self.streams {
-            parents.push(stream.join(&graph, init.clone(), &ports));
+            parents.push(stream.join(&graph, init.clone(), ports));
         }
         let id = graph.add(Some(&store.name), "cogroup", kind, parents, wire);
-        graph.declare_store(id, &store.name, spec(store_kind, store));
+        graph.declare_store(id, &store.name, store.spec(store_kind));
         if self.stranger {
             graph.lock().strangers.push(id);
         }
@@ -223,7 +223,7 @@ impl<K: Key, A: Data> WindowedCogrouped<K, A> {
     ) -> KTable<Windowed<K>, A> {
         let (store, windows) = (name.into(), self.windows);
         let kind = windows.node_kind("cogroup", &store.name);
-        self.streams.windowed(kind, store_kind(windows), &store, init, into_windows(windows, &store))
+        self.streams.windowed(kind, store_kind(windows), &store, init, &into_windows(windows, &store))
     }
 }
 
@@ -282,7 +282,7 @@ impl<K: Key, A: Data> SessionCogrouped<K, A> {
         let start = init.clone();
         let merge = Arc::new(move |key: &K, merged: Option<A>, next| merge(key, merged.unwrap_or_else(&*start), next));
         let into = into_sessions(sessions, &store, merge);
-        self.streams.windowed(kind, StoreKind::Session, &store, move || init(), into)
+        self.streams.windowed(kind, StoreKind::Session, &store, move || init(), &into)
     }
 }
 

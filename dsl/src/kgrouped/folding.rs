@@ -9,7 +9,7 @@ use super::KGroupedStream;
 use crate::{
     bounds::{Data, Key},
     ktable::KTable,
-    plan::{NodeId, NodeKind, StoreKind, StoreSpec},
+    plan::{NodeId, NodeKind, StoreKind},
     task::{Blame, Slot},
     vocab::{Grouped, Materialized},
     wire::{Flow, Meta, Push, TableView, Target, TaskBuilder, Wiring},
@@ -98,15 +98,9 @@ impl<K: Key, V: Data> KGroupedStream<K, V> {
             into.wire_view(wiring, id);
             into.wire_port(wiring, id, grouped, fold);
         });
-        self.graph.declare_store(id, &store.name, spec(store_kind, store));
+        self.graph.declare_store(id, &store.name, store.spec(store_kind));
         KTable::new(self.graph, id)
     }
-}
-
-/// The plan's entry for the store.
-pub(crate) fn spec<K: Data, A: Data>(kind: StoreKind, store: &Materialized<K, A>) -> impl FnOnce(String) -> StoreSpec {
-    let (key, value) = (store.keys.format().to_owned(), store.values.format().to_owned());
-    move |changelog| StoreSpec { kind, key, value, changelog }
 }
 
 struct View<K, W, A>(Rc<dyn Folding<K, W, A>>);

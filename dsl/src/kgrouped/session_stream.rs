@@ -60,7 +60,7 @@ impl<K: Key, V: Data> SessionStream<K, V> {
     #[track_caller]
     pub fn count(self, name: impl Into<Materialized<K, i64>>) -> KTable<Windowed<K>, i64> {
         let merge = Arc::new(|_: &K, merged: Option<i64>, n| merged.unwrap_or(0) + n);
-        self.fold("count", name.into(), merge, |_, _, row| *row = Some(row.unwrap_or(0) + 1))
+        self.fold("count", &name.into(), merge, |_, _, row| *row = Some(row.unwrap_or(0) + 1))
     }
 
     /// Folds the values per key and session into one of the same type; the first value starts it. When sessions become
@@ -97,7 +97,7 @@ impl<K: Key, V: Data> SessionStream<K, V> {
             Some(merged) => merging(merged, next),
             None => next,
         });
-        self.fold("reduce", name.into(), merge, move |_, value, row| reduce_into(row, value, &*reduce, &*is_null))
+        self.fold("reduce", &name.into(), merge, move |_, value, row| reduce_into(row, value, &*reduce, &*is_null))
     }
 
     /// Folds the records per key and session into an aggregate of any type, changed in place. When sessions become one,
@@ -134,19 +134,19 @@ impl<K: Key, V: Data> SessionStream<K, V> {
         let start = init.clone();
         let merge = Arc::new(move |key: &K, merged: Option<A>, next| merge(key, merged.unwrap_or_else(&*start), next));
         let add = move |key: &K, value, row: &mut Option<A>| add(key, value, row.get_or_insert_with(&*init));
-        self.fold("aggregate", name.into(), merge, add)
+        self.fold("aggregate", &name.into(), merge, add)
     }
 
     #[track_caller]
     fn fold<A: Data>(
         self,
         op: &str,
-        store: Materialized<K, A>,
+        store: &Materialized<K, A>,
         merge: Merge<K, A>,
         fold: impl Fn(&K, V, &mut Option<A>) + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
         let kind = self.sessions.node_kind(op, &store.name);
-        let into = into_sessions(self.sessions, &store, merge);
-        self.stream.fold_into(op, kind, StoreKind::Session, &store, &into, fold)
+        let into = into_sessions(self.sessions, store, merge);
+        self.stream.fold_into(op, kind, StoreKind::Session, store, &into, fold)
     }
 }

@@ -127,7 +127,8 @@ impl<K, V, VT, VO, J: Fn(V, Option<VT>) -> Option<VO>> Push<K, V> for TableJoin<
             self.nulls.increment();
             return Ok(());
         }
-        let row = if null_key { None } else { self.table.get(&key)? };
+        // A table with history has the row as it was at the record's time; any other has it as it is.
+        let row = if null_key { None } else { self.table.get_as_of(&key, meta.timestamp)? };
         let blame = Blame::new(self.id);
         let joined = (self.join)(value, row.map(|(row, _)| row));
         blame.clear();

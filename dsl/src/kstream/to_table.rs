@@ -5,10 +5,9 @@ use headwater_core::Result;
 use super::KStream;
 use crate::{
     bounds::{Data, Key},
-    ktable::{KTable, declare, open_store, wire_view},
+    ktable::{KTable, TableStore, declare, open_table, wire_view},
     plan::NodeKind,
     repartition::add_repartition,
-    store::KvStore,
     task::Slot,
     vocab::{Grouped, Materialized},
     wire::{Flow, Meta, Push, Target},
@@ -55,7 +54,7 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
         let id = self.graph.add(Some(&name), "table", kind, vec![self.id], |wiring, id| {
             wire_view(wiring, id, &store);
             wiring.target::<K, Option<V>>(id, move |builder, id| -> Result<Target<K, Option<V>>> {
-                let table = open_store(builder, id, &store)?;
+                let table = open_table(builder, id, &store)?;
                 let null_keys = builder.context.memo.slot(&format!("null-key:{}", store.name), 0)?;
                 Ok(Rc::new(Upsert { table, null_keys }))
             });
@@ -66,7 +65,7 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
 }
 
 struct Upsert<K, V> {
-    table: Rc<KvStore<K, V>>,
+    table: TableStore<K, V>,
     null_keys: Slot,
 }
 

@@ -74,11 +74,20 @@ struct View<F, K, V> {
 
 impl<K, V, F: Fn(&K, &V) -> bool> TableView<K, V> for View<F, K, V> {
     fn get(&self, key: &K) -> Result<Option<(V, Timestamp)>> {
-        let row = self.above.get(key)?;
+        Ok(self.passing(key, self.above.get(key)?))
+    }
+
+    fn get_as_of(&self, key: &K, at: Timestamp) -> Result<Option<(V, Timestamp)>> {
+        Ok(self.passing(key, self.above.get_as_of(key, at)?))
+    }
+}
+
+impl<K, V, F: Fn(&K, &V) -> bool> View<F, K, V> {
+    fn passing(&self, key: &K, row: Option<(V, Timestamp)>) -> Option<(V, Timestamp)> {
         let blame = Blame::new(self.id);
         let passing = row.filter(|(value, _)| (self.predicate)(key, value));
         blame.clear();
-        Ok(passing)
+        passing
     }
 }
 

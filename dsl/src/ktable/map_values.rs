@@ -50,11 +50,20 @@ struct View<F, K, V> {
 
 impl<K, V, V2, F: Fn(&K, V) -> V2> TableView<K, V2> for View<F, K, V> {
     fn get(&self, key: &K) -> Result<Option<(V2, Timestamp)>> {
-        let row = self.above.get(key)?;
+        Ok(self.mapped(key, self.above.get(key)?))
+    }
+
+    fn get_as_of(&self, key: &K, at: Timestamp) -> Result<Option<(V2, Timestamp)>> {
+        Ok(self.mapped(key, self.above.get_as_of(key, at)?))
+    }
+}
+
+impl<K, V, V2, F: Fn(&K, V) -> V2> View<F, K, V> {
+    fn mapped(&self, key: &K, row: Option<(V, Timestamp)>) -> Option<(V2, Timestamp)> {
         let blame = Blame::new(self.id);
         let mapped = row.map(|(value, timestamp)| ((self.map)(key, value), timestamp));
         blame.clear();
-        Ok(mapped)
+        mapped
     }
 }
 

@@ -2,11 +2,10 @@ use std::rc::Rc;
 
 use headwater_core::Result;
 
-use super::{KTable, declare, open_store, wire_view};
+use super::{KTable, TableStore, declare, open_table, wire_view};
 use crate::{
     bounds::{Data, Key},
     plan::NodeKind,
-    store::KvStore,
     vocab::Materialized,
     wire::{Change, Flow, Meta, Push, Target},
 };
@@ -36,7 +35,7 @@ impl<K: Key, V: Data> KTable<K, V> {
         let id = self.graph.add(Some(&name), "materialize", kind, vec![self.id], |wiring, id| {
             wire_view(wiring, id, &store);
             wiring.target::<K, Change<V>>(id, move |builder, id| -> Result<Target<K, Change<V>>> {
-                Ok(Rc::new(Materialize(open_store(builder, id, &store)?)))
+                Ok(Rc::new(Materialize(open_table(builder, id, &store)?)))
             });
         });
         self.graph.declare_store(id, &name, spec);
@@ -44,7 +43,7 @@ impl<K: Key, V: Data> KTable<K, V> {
     }
 }
 
-struct Materialize<K, V>(Rc<KvStore<K, V>>);
+struct Materialize<K, V>(TableStore<K, V>);
 
 impl<K: Key, V: Data> Push<K, Change<V>> for Materialize<K, V> {
     fn push(&self, meta: Meta<'_>, key: K, change: Change<V>) -> Flow {

@@ -2,8 +2,10 @@
 //! the rows were last changed.
 
 mod filter;
+mod group_by;
 mod map_values;
 mod materialize;
+mod suppress;
 mod to_stream;
 
 use std::{hash::Hash, marker::PhantomData, rc::Rc};
@@ -14,9 +16,9 @@ use crate::{
     bounds::Data,
     graph::Graph,
     plan::{NodeId, StoreKind, StoreSpec},
-    store::{Emission, KvStore, StoreSerdes},
+    store::{Emission, KvStore, StoreSerdes, VersionedStore},
     vocab::Materialized,
-    wire::{TableView, TaskBuilder, Wiring},
+    wire::{Meta, TableView, TaskBuilder, Wiring},
 };
 
 /// A table with keys of type `K` and values of type `V`, kept in a store with a changelog topic.
@@ -46,16 +48,54 @@ impl<K: Data, V: Data> KTable<K, V> {
 
 /// The plan's entry for a key-value store.
 pub(crate) fn declare<K: Data, V: Data>(store: &Materialized<K, V>) -> impl FnOnce(String) -> StoreSpec + use<K, V> {
-    let (key, value) = (store.keys.format().to_owned(), store.values.format().to_owned());
-    move |changelog| StoreSpec { kind: StoreKind::KeyValue, key, value, changelog }
+    store.spec(StoreKind::KeyValue)
 }
 
 /// Lets other steps look up the rows in the store of table node `id`.
 pub(crate) fn wire_view<K: Data + Hash + Eq, V: Data>(wiring: &mut Wiring, id: NodeId, store: &Materialized<K, V>) {
     let store = store.clone();
     wiring.view::<K, V>(id, move |builder, id| -> Result<Rc<dyn TableView<K, V>>> {
-        Ok(open_store(builder, id, &store)?)
+        Ok(match open_table(builder, id, &store)? {
+            TableStore::Latest(rows) => rows,
+            TableStore::Versioned(rows) => rows,
+        })
     });
+}
+
+/// The rows of a table whose changes say what a row becomes: as they are now, or with their history.
+pub(crate) enum TableStore<K, V> {
+    Latest(Rc<KvStore<K, V>>),
+    Versioned(Rc<VersionedStore<K, V>>),
+}
+
+impl<K: Data + Hash + Eq, V: Data> TableStore<K, V> {
+    /// Sets the row of `key` from the record's time on. Returns false if the key is null.
+    pub(crate) fn replace(&self, key: K, meta: Meta<'_>, value: Option<V>) -> Result<bool> {
+        match self {
+            Self::Latest(rows) => rows.replace(key, meta, value),
+            Self::Versioned(rows) => rows.put(key, meta, value),
+        }
+    }
+}
+
+/// The store of table node `id` in the form that its user chose; see [`open_store`].
+pub(crate) fn open_table<K: Data + Hash + Eq, V: Data>(
+    builder: &mut TaskBuilder<'_>,
+    id: NodeId,
+    store: &Materialized<K, V>,
+) -> Result<TableStore<K, V>> {
+    let Some(history_ms) = store.history_ms else {
+        return open_store(builder, id, store).map(TableStore::Latest);
+    };
+    let rows = builder.shared(&store.name, |builder| {
+        let emission = Emission::of(builder, id, false)?;
+        let serdes = StoreSerdes { keys: store.keys.clone(), values: store.values.clone() };
+        let (base, context) = (builder.env.store(&store.name)?, builder.context.clone());
+        let rows = Rc::new(VersionedStore::new(&store.name, serdes, base, history_ms, context, emission)?);
+        builder.context.at_commit(id, rows.clone());
+        Ok(rows)
+    })?;
+    Ok(TableStore::Versioned(rows))
 }
 
 /// The store of table node `id`, opened on first use, with the steps below as its listeners.

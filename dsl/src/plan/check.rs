@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use headwater_core::check_name;
 
-use super::{NodeId, NodeKind, Plan, check_windows::check_windows};
-use crate::error::TopologyError;
+use super::{NodeId, NodeKind, Plan, check_stores, check_suppress, check_windows::check_windows};
+use crate::{error::TopologyError, vocab::OnFailure};
 
 /// Every mistake that the plan alone shows.
 pub(crate) fn check(plan: &Plan) -> Vec<TopologyError> {
@@ -19,6 +19,8 @@ pub(crate) fn check(plan: &Plan) -> Vec<TopologyError> {
     global_joins(plan, &mut found);
     dead_letters(plan, &mut found);
     branches(plan, &mut found);
+    check_stores::stores(plan, &mut found);
+    check_suppress::suppress(plan, &mut found);
     found
 }
 
@@ -36,6 +38,9 @@ fn names(plan: &Plan, found: &mut Vec<TopologyError>) {
             NodeKind::Repartition { label, .. } => check(&node.name, "the repartition's name", label),
             _ => {}
         }
+    }
+    if let OnFailure::DeadLetter(topic) = &plan.on_failure {
+        check("application", "the dead-letter topic", topic);
     }
     for store in plan.stores.keys().chain(plan.global_stores.keys()) {
         check(store, "the store's name", store);

@@ -2,7 +2,10 @@
 //! same plan, byte for byte.
 
 mod check;
+mod check_stores;
+mod check_suppress;
 mod check_windows;
+mod closing;
 mod cut;
 mod describe;
 mod diff;
@@ -18,5 +21,6 @@ pub(crate) use cut::cut;
 pub use diff::PlanDiff;
 pub(crate) use lineage::insert_repartitions;
 pub use node::{
-    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OldValues, Plan, RuleSpec, StoreKind, StoreSpec, Subtopology,
+    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OldValues, Plan, RuleSpec, StoreKind, StoreOptions, StoreSpec,
+    Subtopology,
 };

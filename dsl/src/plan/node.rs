@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use headwater_core::SinkSpec;
 use serde::{Deserialize, Serialize};
 
+use crate::vocab::OnFailure;
+
 /// A node's number: its place in the order in which the program wrote its steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NodeId(pub u32);
@@ -14,6 +16,9 @@ pub struct NodeId(pub u32);
 pub struct Plan {
     /// The application id: prefix of internal topics, name of the consumer group.
     pub app: String,
+    /// What happens to a record at which the program's own code fails.
+    #[serde(default, skip_serializing_if = "OnFailure::is_fail")]
+    pub on_failure: OnFailure,
     /// Every step, in the order written. A node's parents come before it.
     pub nodes: Vec<Node>,
     /// The state stores by name.
@@ -222,6 +227,13 @@ impl NodeKind {
         }
     }
 
+    /// For how long after a window's start the step takes records into it, in milliseconds of event time; `None` if it
+    /// has no windows.
+    pub fn window_life_ms(&self) -> Option<i64> {
+        let windows = self.windows()?;
+        Some(windows.results_within_ms().saturating_add(windows.closes_after_ms()))
+    }
+
     /// Whether records of equal keys must meet in it.
     pub(crate) fn needs_keys_together(&self) -> bool {
         !self.stores().is_empty() || !self.reads().is_empty()
@@ -262,6 +274,40 @@ pub struct StoreSpec {
     pub value: String,
     /// The changelog topic `<app>-<store>-changelog`.
     pub changelog: String,
+    /// What the user chose otherwise than by default.
+    #[serde(default, skip_serializing_if = "StoreOptions::is_default")]
+    pub options: StoreOptions,
+}
+
+/// What a user may choose for a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreOptions {
+    /// Whether its rows are kept in memory only, and read from the changelog at every start.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub in_memory: bool,
+    /// Whether it has no changelog, so that its rows live and die with the local state.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unlogged: bool,
+    /// How long rows are kept in terms of event time, in milliseconds: of a window store after the window's start, of a
+    /// versioned one after the version was replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_ms: Option<i64>,
+    /// Settings of the changelog topic.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub changelog_settings: BTreeMap<String, String>,
+}
+
+impl StoreOptions {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl StoreSpec {
+    /// The topic that its changes are written to, and that it is restored from; `None` if it has none.
+    pub fn changelog_topic(&self) -> Option<&str> {
+        (!self.options.unlogged).then_some(self.changelog.as_str())
+    }
 }
 
 /// How a store's keys are laid out.
@@ -272,6 +318,10 @@ pub enum StoreKind {
     KeyValue,
     /// One row per window start and key, ordered by time.
     Window,
+    /// One row per key and time from which it holds: a table with its history.
+    Versioned,
+    /// Changes that wait, one row per time and key, ordered by time.
+    Buffer,
     /// One row per key and session, by key and end, with an index by end: a timed store whose time is the session's end
     /// and whose number is its start.
     Session,
@@ -334,6 +384,19 @@ impl Plan {
         stores
     }
 
+    /// Whether table `id` knows its rows' history: its own store does, or that of the table it is a view of.
+    pub fn is_versioned(&self, id: NodeId) -> bool {
+        let Some(node) = self.node(id) else { return false };
+        let own = node.kind.stores();
+        if !own.is_empty() {
+            return own
+                .iter()
+                .any(|store| self.stores.get(store).is_some_and(|spec| spec.kind == StoreKind::Versioned));
+        }
+        let is_view = matches!(&node.kind, NodeKind::Stateful { reads, .. } if reads.is_empty());
+        is_view && node.parents.iter().any(|parent| self.is_versioned(*parent))
+    }
+
     /// The node called `name`.
     pub fn node_named(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == name)
@@ -373,6 +436,9 @@ impl Plan {
                 }
                 _ => {}
             }
+        }
+        if let OnFailure::DeadLetter(topic) = &self.on_failure {
+            topics.push(topic);
         }
         topics.sort_unstable();
         topics.dedup();

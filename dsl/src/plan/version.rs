@@ -1,6 +1,7 @@
 //! The plan of another version of the same pipeline.
 
 use super::{NodeKind, Plan};
+use crate::vocab::OnFailure;
 
 impl Plan {
     /// The same plan with `mark` on everything that belongs to one version: the application id and with it internal
@@ -14,6 +15,9 @@ impl Plan {
                 *topic = format!("{old}{mark}{rest}");
             }
         };
+        if let OnFailure::DeadLetter(topic) = &mut plan.on_failure {
+            topic.push_str(mark);
+        }
         for store in plan.stores.values_mut() {
             internal(&mut store.changelog);
         }

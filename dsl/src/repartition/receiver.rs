@@ -62,23 +62,31 @@ impl<K: Data, V: Data> Receiver<K, V> {
     }
 }
 
-impl<K: Data, V: Data> TaskSource for Receiver<K, V> {
-    fn timestamp(&self, record: &RecordRef<'_>) -> Timestamp {
-        record.timestamp
-    }
-
-    fn process(&self, record: &RecordRef<'_>) -> Result<()> {
+impl<K, V> Receiver<K, V> {
+    /// The envelope of a record, and the queue of its sender.
+    fn open<'a>(&self, record: &RecordRef<'a>) -> Result<(Envelope<'a>, &Rc<Queue>)> {
         let envelope = record.value.and_then(Envelope::decode).ok_or_else(|| {
             Error::new(ErrorKind::Serde, "HW0206", format!("a record of {} has no envelope", self.topic))
                 .help("only the application itself may write to its repartition topics; start a new version by replay")
         })?;
-        let several = self.queues.len() > 1;
         let index = usize::try_from(envelope.upstream).unwrap_or(usize::MAX);
         let queue = self.queues.get(index).ok_or_else(|| {
             let message = format!("{} has a record of upstream task {index}, of {}", self.topic, self.queues.len());
             Error::new(ErrorKind::Topology, "HW0207", message)
                 .help("the input's partition count changed; replay into a new version")
         })?;
+        Ok((envelope, queue))
+    }
+}
+
+impl<K: Data, V: Data> TaskSource for Receiver<K, V> {
+    fn timestamp(&self, record: &RecordRef<'_>) -> Timestamp {
+        record.timestamp
+    }
+
+    fn process(&self, record: &RecordRef<'_>) -> Result<()> {
+        let (envelope, queue) = self.open(record)?;
+        let several = self.queues.len() > 1;
         // Most records come from a sender that is ahead of another one, and cannot move the least of the times.
         let ahead = queue.holds_at(self.context.run_id).is_some_and(|held| Some(held) > self.least.get());
         match envelope.content {
@@ -105,5 +113,16 @@ impl<K: Data, V: Data> TaskSource for Receiver<K, V> {
                 self.time_may_have_moved()
             }
         }
+    }
+
+    /// The record stands for its sender's time like any other; what is kept is the record without its envelope.
+    fn set_aside(&self, record: &RecordRef<'_>, keep: &mut dyn FnMut(&RecordRef<'_>) -> Result<()>) -> Result<()> {
+        let (envelope, queue) = self.open(record)?;
+        if envelope.is_progress {
+            queue.speak(envelope.time);
+        }
+        let Content::Record(value) = envelope.content else { return Ok(()) };
+        keep(&RecordRef { value, ..record.clone() })?;
+        self.time_may_have_moved()
     }
 }

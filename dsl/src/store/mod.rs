@@ -3,13 +3,16 @@
 
 mod buffer;
 mod emission;
+mod held;
 mod kv;
 mod layout;
 #[allow(dead_code, reason = "the steps that use all of it are being written")]
 mod timed;
+mod versioned;
 mod window;
 
 pub(crate) use emission::{Emission, When};
+pub(crate) use held::HeldStore;
 pub(crate) use kv::{KvStore, StoreSerdes};
 pub(crate) use layout::start_bound;
 pub use layout::{
@@ -18,4 +21,6 @@ pub use layout::{
 };
 #[allow(unused_imports, reason = "the steps that use all of it are being written")]
 pub(crate) use timed::{ChangedRow, News, TakenRow, TimedRow, TimedStore};
+pub(crate) use versioned::VersionedStore;
+pub use versioned::{decode_version, version_prefix};
 pub(crate) use window::WindowKeys;

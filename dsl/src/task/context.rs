@@ -77,11 +77,16 @@ pub struct TaskContext {
     pub(crate) stream_time: Slot,
     /// The sender's stream time of the current record, if it came from one of several upstream tasks.
     pub(crate) sender_time: Cell<Option<Timestamp>>,
+    /// Whether the change that a table with history sends right now is one of the past: a newer version of the row is
+    /// known. Asked only where [`Plan::is_versioned`](crate::Plan::is_versioned) says so of the table above.
+    pub(crate) of_the_past: Cell<bool>,
     /// Partition and offset of the current record.
     pub(crate) partition: Cell<i32>,
     pub(crate) offset: Cell<Offset>,
     /// Whether the task has reached the end of its input in this (bounded) run.
     pub(crate) ended: Cell<bool>,
+    /// Whether the steps have still to be told of that; see [`TaskContext::end_steps`].
+    ending: Cell<bool>,
     /// Whether the task has had nothing to read for long.
     pub(crate) idle: Cell<bool>,
     pub(crate) run_id: u64,
@@ -106,9 +111,11 @@ impl TaskContext {
             stream_time: memo.slot("stream-time", Timestamp::MIN)?,
             memo,
             sender_time: Cell::new(None),
+            of_the_past: Cell::new(false),
             partition: Cell::new(-1),
             offset: Cell::new(-1),
             ended: Cell::new(false),
+            ending: Cell::new(false),
             idle: Cell::new(false),
             run_id,
             raw: RefCell::new(None),
@@ -178,16 +185,37 @@ impl TaskContext {
         Ok(())
     }
 
-    /// Tells every step, from upstream to downstream, that the input has ended.
-    pub(crate) fn end_of_input(&self) -> Flow {
+    /// The input has ended. The steps are told so at the commit that follows.
+    pub(crate) fn end_of_input(&self) {
         self.partition.set(-1);
         self.offset.set(-1);
         self.ended.set(true);
-        let steps: Vec<_> = self.time_steps.borrow().iter().map(|(_, step)| step.clone()).collect();
-        for step in steps {
-            step.end_of_input()?;
+        self.ending.set(true);
+    }
+
+    /// Whether this commit is the one that tells the steps of the end of input.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.take()
+    }
+
+    /// Tells every step, from upstream to downstream, that the input has ended, and lets it send what it held back until
+    /// the commit: a step's last results reach the steps below before these close.
+    pub(crate) fn end_steps(&self) -> Flow {
+        let time: Vec<_> = self.time_steps.borrow().clone();
+        let commit: Vec<_> = self.commit_steps.borrow().clone();
+        let (mut time, mut commit) = (time.into_iter().peekable(), commit.into_iter().peekable());
+        loop {
+            match (time.peek(), commit.peek()) {
+                (Some((at, _)), Some((other, _))) if at > other => {}
+                (Some(_), _) => {
+                    time.next().map_or(Ok(()), |(_, step)| step.end_of_input())?;
+                    continue;
+                }
+                (None, None) => return Ok(()),
+                (None, Some(_)) => {}
+            }
+            commit.next().map_or(Ok(()), |(_, step)| step.before_commit())?;
         }
-        Ok(())
     }
 
     /// The queue called `name`, created on first use.

@@ -5,6 +5,7 @@ mod blame;
 mod clock;
 mod context;
 mod env;
+mod failures;
 mod memo;
 mod processor;
 
@@ -15,6 +16,7 @@ pub(crate) use clock::{
 pub use context::TaskContext;
 pub(crate) use context::{CommitStep, TimeStep};
 pub use env::{GlobalReader, StoreChangeVisitor, TaskEnv, TopicWriter};
+pub(crate) use failures::Failures;
 pub use memo::Memo;
 pub(crate) use memo::Slot;
 pub use processor::{PanicGuard, ProcessorTask, SourceHandle, TaskSource};

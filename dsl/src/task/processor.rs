@@ -7,8 +7,9 @@ use std::{
 
 use headwater_core::{Error, ErrorKind, RecordRef, Result, TaskId, Timestamp};
 
-use super::{Blame, CommitStep, Memo, TaskContext, TaskEnv, clock, env::StoreChangeVisitor};
+use super::{Blame, CommitStep, Failures, Memo, Slot, TaskContext, TaskEnv, clock, env::StoreChangeVisitor};
 use crate::{
+    dead_letter::Raw,
     plan::{NodeKind, Plan},
     topology::Topology,
     wire::TaskBuilder,
@@ -24,6 +25,14 @@ pub trait TaskSource {
     /// # Errors
     /// If it cannot be decoded and no dead-letter topic takes it, or if a step fails on it.
     fn process(&self, record: &RecordRef<'_>) -> Result<()>;
+
+    /// Takes a record at which a step has failed, without processing it: gives it as it came in to `keep`.
+    ///
+    /// # Errors
+    /// What `keep` returns.
+    fn set_aside(&self, record: &RecordRef<'_>, keep: &mut dyn FnMut(&RecordRef<'_>) -> Result<()>) -> Result<()> {
+        keep(record)
+    }
 }
 
 /// A topic that a task reads, with what reads it.
@@ -37,6 +46,8 @@ pub struct SourceHandle {
     pub(crate) source: Rc<dyn TaskSource>,
     /// For an internal topic: how many upstream tasks write to it.
     upstream_tasks: usize,
+    /// How many of its records were set aside; counted only if the topology does so.
+    failed: Option<Slot>,
 }
 
 impl std::fmt::Debug for SourceHandle {
@@ -52,6 +63,7 @@ pub struct ProcessorTask {
     sources: Vec<SourceHandle>,
     commit_steps: CommitSteps,
     names: Rc<[String]>,
+    failures: Failures,
 }
 
 struct CommitSteps(Vec<Rc<dyn CommitStep>>);
@@ -71,6 +83,7 @@ impl ProcessorTask {
         let plan = topology.plan();
         let part = id.subtopology as usize;
         let context = Rc::new(TaskContext::new(id, memo, env.run_id())?);
+        let failures = Failures::new(&plan.on_failure, env)?;
         let mut builder = TaskBuilder::new(plan, topology.wiring(), part, env, context.clone());
         let mut sources = Vec::new();
         for node in plan.subtopologies.get(part).map(|p| p.sources.clone()).unwrap_or_default() {
@@ -79,10 +92,11 @@ impl ProcessorTask {
             let node = builder.node(node)?;
             let internal = matches!(node.kind, NodeKind::Repartition { .. });
             let upstream_tasks = if internal { env.upstream_tasks(&topic) } else { 0 };
-            sources.push(SourceHandle { topic, internal, node: node.name.clone(), source, upstream_tasks });
+            let failed = if failures.policy.is_some() { Some(failed_slot(&context, &topic)?) } else { None };
+            sources.push(SourceHandle { topic, internal, node: node.name.clone(), source, upstream_tasks, failed });
         }
         let commit_steps = CommitSteps(context.commit_steps());
-        Ok(Self { context, sources, commit_steps, names: node_names(plan) })
+        Ok(Self { context, sources, commit_steps, names: node_names(plan), failures })
     }
 
     /// The task's id.
@@ -117,6 +131,30 @@ impl ProcessorTask {
         handle.source.process(record).map_err(|error| error.at_node(&handle.node))
     }
 
+    /// Whether the failure that [`ProcessorTask::process`] has just returned is one that the topology skips or
+    /// dead-letters: one of the program's own code, at a record. Before [`ProcessorTask::set_aside`] takes that record,
+    /// the work since the last commit must be done again, by a task built anew.
+    pub fn sets_aside(&self, error: &Error) -> bool {
+        // A step that works later than its record runs without a place.
+        self.failures.policy.is_some() && error.kind() == ErrorKind::User && self.context.offset.get() >= 0
+    }
+
+    /// Takes a record at which a step failed with `error`, as the topology's [`OnFailure`] says.
+    ///
+    /// # Errors
+    /// If the dead letter cannot be written.
+    pub fn set_aside(&mut self, source: usize, partition: i32, record: &RecordRef<'_>, error: &Error) -> Result<()> {
+        let Some(handle) = self.sources.get(source) else { return Ok(()) };
+        self.context.partition.set(partition);
+        self.context.offset.set(record.offset);
+        if let Some(failed) = &handle.failed {
+            failed.increment();
+        }
+        handle.source.set_aside(record, &mut |raw| {
+            self.failures.keep(&Raw { topic: &handle.topic, partition, record: raw }, error)
+        })
+    }
+
     /// Whether every upstream task of the internal source `source` has ended in this bounded run.
     pub fn upstreams_ended(&self, source: usize) -> Result<bool> {
         let Some(handle) = self.sources.get(source).filter(|handle| handle.internal) else { return Ok(true) };
@@ -129,12 +167,9 @@ impl ProcessorTask {
         Ok(true)
     }
 
-    /// The input has ended for this run: every window closes. Call once.
-    ///
-    /// # Errors
-    /// If a step fails.
-    pub fn end_of_input(&mut self) -> Result<()> {
-        self.context.end_of_input()
+    /// The input has ended for this run: every window closes with the commit that must follow. Call once.
+    pub fn end_of_input(&mut self) {
+        self.context.end_of_input();
     }
 
     /// Whether `end_of_input` was called.
@@ -155,6 +190,9 @@ impl ProcessorTask {
     pub fn before_commit(&mut self) -> Result<()> {
         self.context.partition.set(-1);
         self.context.offset.set(-1);
+        if self.context.is_ending() {
+            return self.context.end_steps();
+        }
         self.commit_steps.0.iter().try_for_each(|step| step.before_commit())
     }
 
@@ -223,6 +261,10 @@ impl PanicGuard {
         });
         result.map_err(|error| error.in_task(self.task))
     }
+}
+
+fn failed_slot(context: &TaskContext, topic: &str) -> Result<Slot> {
+    context.memo.slot(&format!("failed:{topic}"), 0)
 }
 
 fn node_names(plan: &Plan) -> Rc<[String]> {

@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use headwater_core::{Serde, serde::Auto, serde::Postcard};
 
-use crate::bounds::{Data, Key, Value};
+use crate::{
+    bounds::{Data, Key, Value},
+    plan::{StoreKind, StoreOptions, StoreSpec},
+};
 
 /// A store's name and serdes. The name becomes the changelog topic `<app>-<name>-changelog` and the place on disk, so it
 /// must stay the same as long as the state is to be kept.
@@ -11,12 +14,16 @@ pub struct Materialized<K, V> {
     pub(crate) keys: Arc<dyn Serde<K>>,
     pub(crate) values: Arc<dyn Serde<V>>,
     pub(crate) cached: bool,
+    pub(crate) options: StoreOptions,
+    /// For a table with history: how long it is.
+    pub(crate) history_ms: Option<i64>,
 }
 
 impl<K, V> Clone for Materialized<K, V> {
     fn clone(&self) -> Self {
         let (name, keys, values) = (self.name.clone(), self.keys.clone(), self.values.clone());
-        Self { name, keys, values, cached: self.cached }
+        let (cached, history_ms) = (self.cached, self.history_ms);
+        Self { name, keys, values, cached, options: self.options.clone(), history_ms }
     }
 }
 
@@ -32,7 +39,14 @@ impl<K: Data, V: Data> Materialized<K, V> {
 
     /// A store called `name` with these serdes.
     pub fn with(name: &str, keys: impl Serde<K>, values: impl Serde<V>) -> Self {
-        Self { name: name.to_owned(), keys: Arc::new(keys), values: Arc::new(values), cached: true }
+        Self {
+            name: name.to_owned(),
+            keys: Arc::new(keys),
+            values: Arc::new(values),
+            cached: true,
+            options: StoreOptions::default(),
+            history_ms: None,
+        }
     }
 
     /// Sends every change downstream at once. Default: cached, that is, one change per changed row at each commit, in
@@ -41,6 +55,59 @@ impl<K: Data, V: Data> Materialized<K, V> {
     pub fn uncached(mut self) -> Self {
         self.cached = false;
         self
+    }
+
+    /// Keeps the rows in memory only: no files, and at every start they are read from the changelog. For small stores
+    /// that must be fast. Default: RocksDB.
+    #[must_use]
+    pub fn in_memory(mut self) -> Self {
+        self.options.in_memory = true;
+        self
+    }
+
+    /// Makes no changelog topic: the rows are in the local state alone. What was not yet on disk at a crash is lost
+    /// (all of it, if the store is in memory), and a task that moves to another process starts without them. Default:
+    /// every changed row goes to `<app>-<name>-changelog`.
+    #[must_use]
+    pub fn without_changelog(mut self) -> Self {
+        self.options.unlogged = true;
+        self
+    }
+
+    /// Keeps a window's row for `retention_ms` milliseconds of event time after the window's start, so that it can be
+    /// looked up after it has closed. Default, and the least that `build()` accepts: the window's size and grace.
+    #[must_use]
+    pub fn retention(mut self, retention_ms: i64) -> Self {
+        self.options.retention_ms = Some(retention_ms);
+        self
+    }
+
+    /// Keeps every version of a row for `history_ms` milliseconds of event time after it was replaced, so that a join
+    /// finds the row as it was at its record's time. A version that comes late takes its place in the past; one older
+    /// than the history is dropped and counted. Never cached. For tables of topics and streams and for
+    /// [`KTable::materialize`](crate::KTable::materialize), not for aggregates. Versions leave the store when their key
+    /// is written next, so a store is as large as its keys' last histories. Default: the latest version only.
+    #[must_use]
+    pub fn versioned(mut self, history_ms: i64) -> Self {
+        self.history_ms = Some(history_ms);
+        self.options.retention_ms = Some(history_ms);
+        self
+    }
+
+    /// Gives the changelog topic this setting when it is made, such as `("segment.bytes", "1048576")`. Default:
+    /// `cleanup.policy` alone.
+    #[must_use]
+    pub fn changelog_setting(mut self, setting: &str, value: &str) -> Self {
+        self.options.changelog_settings.insert(setting.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The plan's entry for the store, once its changelog's name is known.
+    pub(crate) fn spec(&self, kind: StoreKind) -> impl FnOnce(String) -> StoreSpec + use<K, V> {
+        let (key, value) = (self.keys.format().to_owned(), self.values.format().to_owned());
+        let options = self.options.clone();
+        let kind = if self.history_ms.is_some() { StoreKind::Versioned } else { kind };
+        move |changelog| StoreSpec { kind, key, value, changelog, options }
     }
 
     /// The store's name.

@@ -4,16 +4,21 @@ mod consumed;
 mod grouped;
 mod joined;
 mod materialized;
+mod on_failure;
 mod produced;
 mod repartitioned;
+mod suppressed;
 
 pub(crate) use consumed::Extractor;
 pub use consumed::{Consumed, OnUndecodable};
 pub use grouped::Grouped;
 pub use joined::Joined;
 pub use materialized::Materialized;
+pub use on_failure::OnFailure;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;
+pub(crate) use suppressed::BufferBound;
+pub use suppressed::Suppressed;
 
 use headwater_core::serde::{Auto, Json, Postcard, Raw, Text};
 

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
-use headwater_core::{Descriptor, LineageRange, Offset, Result, TaskId, Timestamp, TopicPartition};
+use headwater_core::{Descriptor, Error, LineageRange, Offset, Result, TaskId, Timestamp, TopicPartition};
 use headwater_dsl::{Memo, ProcessorTask, ThreadWriters};
 
 use super::{
@@ -40,6 +40,8 @@ pub(super) struct DrivenTask {
     /// When it last had a record, on the driver's clock.
     last_record_ms: Timestamp,
     idle: bool,
+    /// Records at which a step failed since the last commit, with the failure: they are set aside when they come again.
+    failed: BTreeMap<(TopicPartition, Offset), Error>,
 }
 
 impl DrivenTask {
@@ -60,7 +62,17 @@ impl DrivenTask {
             .collect();
         let (outbox, writers) = (Outbox::default(), ThreadWriters::default());
         let processor = build(around, id, thread, &committed, &outbox, &writers)?;
-        Ok(Self { thread, processor, inputs, committed, outbox, writers, last_record_ms: now_ms, idle: false })
+        Ok(Self {
+            thread,
+            processor,
+            inputs,
+            committed,
+            outbox,
+            writers,
+            last_record_ms: now_ms,
+            idle: false,
+            failed: BTreeMap::new(),
+        })
     }
 
     pub(super) fn id(&self) -> TaskId {
@@ -101,25 +113,43 @@ impl DrivenTask {
     }
 
     /// Takes the oldest record that waits; false if none does.
-    pub(super) fn step(&mut self, topics: &MemoryTopics, now_ms: Timestamp) -> Result<bool> {
+    pub(super) fn step(&mut self, around: &Surroundings, topics: &MemoryTopics, now_ms: Timestamp) -> Result<bool> {
         let guard = self.processor.panic_guard();
         let at = RefCell::new(None);
         let taken = guard.run(|| {
             let Some((place, offset)) = self.next_input(topics) else { return Ok(None) };
             let Some(input) = self.inputs.get(place) else { return Ok(None) };
             let Some(record) = topics.record(&input.partition, offset) else { return Ok(None) };
-            at.replace(Some((input.partition.clone(), offset)));
-            self.processor.process(input.source, input.partition.partition, &record.at(offset))?;
+            let here = (input.partition.clone(), offset);
+            let failure = self.failed.get(&here);
+            at.replace(Some(here));
+            let (source, partition, record) = (input.source, input.partition.partition, record.at(offset));
+            match failure {
+                None => self.processor.process(source, partition, &record)?,
+                Some(failure) => self.processor.set_aside(source, partition, &record, failure)?,
+            }
             Ok(Some(place))
         });
-        let taken = taken.map_err(|error| match at.take() {
-            Some((partition, offset)) => error.at_record(&partition, offset),
-            None => error,
-        })?;
+        let taken = match (taken, at.take()) {
+            (Ok(taken), _) => taken,
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(at)) => return self.do_again_without(around, at, error),
+        };
         let Some(input) = taken.and_then(|place| self.inputs.get_mut(place)) else { return Ok(false) };
         input.next += 1;
         self.last_record_ms = now_ms;
         self.idle = false;
+        Ok(true)
+    }
+
+    /// A step failed at a record: what was done since the last commit is done again, and the record is set aside then.
+    fn do_again_without(&mut self, around: &Surroundings, at: (TopicPartition, Offset), error: Error) -> Result<bool> {
+        let error = error.at_record(&at.0, at.1);
+        if !self.processor.sets_aside(&error) {
+            return Err(error);
+        }
+        self.failed.insert(at, error);
+        self.restart(around)?;
         Ok(true)
     }
 
@@ -148,6 +178,10 @@ impl DrivenTask {
                 store.0.borrow_mut().write(&key, value.as_deref());
             }
         }
+        let inputs = &self.inputs;
+        self.failed.retain(|(partition, offset), _| {
+            inputs.iter().all(|input| input.partition != *partition || input.next <= *offset)
+        });
         self.committed.memo = self.processor.memo().values();
         for input in &mut self.inputs {
             input.committed = input.next;
@@ -186,10 +220,9 @@ impl DrivenTask {
         Ok(true)
     }
 
-    /// Tells the operators that no record will come any more in this run.
-    pub(super) fn end(&mut self) -> Result<()> {
-        let guard = self.processor.panic_guard();
-        guard.run(|| self.processor.end_of_input())
+    /// No record will come any more in this run: the commit that follows closes everything.
+    pub(super) fn end(&mut self) {
+        self.processor.end_of_input();
     }
 
     /// Lets the task declare itself idle if it has had no record for `idle_ms`; true if it just did.

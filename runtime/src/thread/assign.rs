@@ -23,8 +23,7 @@ impl StreamThread {
 
     /// Partitions are to be given up: their tasks' work is committed first.
     pub(super) fn revoked(&mut self, partitions: &[TopicPartition]) -> Result<()> {
-        self.commit_or_recover()?;
-        self.lost(partitions);
+        self.commit_then(partitions)?;
         self.consumer.release(partitions)
     }
 
@@ -70,6 +69,7 @@ impl StreamThread {
             store,
             queues,
             partitions,
+            failed: self.failed.clone(),
             changes: StoreChanges::new(),
             taken: 0,
             ended: false,

@@ -3,9 +3,9 @@
 //! The order is ARCHITECTURE's, section 5: nothing uncommitted ever reaches a store, so a crash at any point costs at
 //! most the work since the last commit, which is read again.
 
-use std::time::Instant;
+use std::{rc::Rc, time::Instant};
 
-use headwater_core::{Error, ErrorKind, Headers, LineageRange, Result, TopicPartition};
+use headwater_core::{Error, ErrorKind, Headers, LineageRange, Result, TaskId, TopicPartition};
 use headwater_log::{CommitReceipt, OffsetCommit};
 
 use super::{StreamThread, gave_up, open_producer};
@@ -24,9 +24,16 @@ impl StreamThread {
 
     /// Commits; a failure that a new producer can heal is healed, as often in a row as the settings allow.
     pub(super) fn commit_or_recover(&mut self) -> Result<()> {
+        self.commit_then(&[])
+    }
+
+    /// As [`StreamThread::commit_or_recover`], before `leaving` are given up: if the commit fails their tasks do not
+    /// start again.
+    pub(super) fn commit_then(&mut self, leaving: &[TopicPartition]) -> Result<()> {
         match self.commit() {
             Ok(()) => {
                 self.recoveries = 0;
+                self.lost(leaving);
                 Ok(())
             }
             Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Fenced) => {
@@ -35,7 +42,9 @@ impl StreamThread {
                 }
                 self.recoveries += 1;
                 tracing::warn!(%error, attempt = self.recoveries, "the commit failed; starting again from the last one");
-                self.recover(&error)
+                self.abandon(&error)?;
+                self.lost(leaving);
+                self.start_again()
             }
             Err(error) => {
                 self.abort_writers();
@@ -158,6 +167,12 @@ impl StreamThread {
             for queue in &mut task.queues {
                 queue.committed = queue.next;
             }
+            let queues = &task.queues;
+            let waits = |partition: &TopicPartition, offset: i64| {
+                queues.iter().all(|queue| queue.partition != *partition || queue.next <= offset)
+            };
+            task.failed.retain(|(partition, offset), _| waits(partition, *offset));
+            self.failed.retain(|(partition, offset), _| waits(partition, *offset));
             self.shared.note_counters(task.id, task.counters());
             if task.ended && !task.complete {
                 task.complete = true;
@@ -173,8 +188,22 @@ impl StreamThread {
         }
     }
 
-    /// Starts again from the last commit: new producer, tasks built anew from what is committed.
-    fn recover(&mut self, error: &Error) -> Result<()> {
+    /// A step failed at a record: what was done since the last commit is done again, and the record is set aside then.
+    ///
+    /// # Errors
+    /// The failure itself, if the topology wants it to stop the program.
+    pub(super) fn do_again_without(&mut self, task: TaskId, error: Error) -> Result<()> {
+        let Some(record) = self.tasks.get_mut(&task).and_then(|task| task.sets_aside(&error)) else {
+            return Err(error);
+        };
+        tracing::warn!(%error, "a step failed; the record will be set aside");
+        self.abandon(&error)?;
+        self.failed.insert(record, Rc::new(error));
+        self.start_again()
+    }
+
+    /// Forgets all work since the last commit; a new producer fences what may be left of the old one.
+    fn abandon(&mut self, error: &Error) -> Result<()> {
         // With an unknown outcome the files may be described in a committed transaction: they are not ours to delete.
         if error.code() == "HW0311" {
             self.writers = headwater_dsl::ThreadWriters::default();
@@ -184,6 +213,11 @@ impl StreamThread {
         self.outbox.take();
         self.tasks.clear();
         self.producer = open_producer(&self.shared, self.number)?;
+        Ok(())
+    }
+
+    /// Builds the tasks anew from what is committed.
+    fn start_again(&mut self) -> Result<()> {
         self.start_tasks()?;
         let positions: Vec<_> = self
             .tasks

@@ -6,11 +6,12 @@ mod work;
 
 use std::{
     collections::BTreeMap,
+    rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use headwater_core::{Error, ErrorKind, Result, TaskId, TopicPartition};
+use headwater_core::{Error, ErrorKind, Offset, Result, TaskId, TopicPartition};
 use headwater_dsl::ThreadWriters;
 use headwater_log::{Consumer, ConsumerConfig, Polled, Producer, ProducerConfig};
 
@@ -35,6 +36,8 @@ pub(crate) struct StreamThread {
     last_commit: Instant,
     /// Failed commits in a row.
     recoveries: u32,
+    /// Records at which a step failed since the last commit, with the failure.
+    failed: BTreeMap<(TopicPartition, Offset), Rc<Error>>,
 }
 
 impl StreamThread {
@@ -60,6 +63,7 @@ impl StreamThread {
             owned: Vec::new(),
             last_commit: Instant::now(),
             recoveries: 0,
+            failed: BTreeMap::new(),
         })
     }
 

@@ -29,7 +29,13 @@ impl StreamThread {
             let next = if self.shared.bounds.is_some() { self.oldest_task() } else { Some(next) };
             let Some(task) = next.and_then(|next| self.tasks.get_mut(&next)) else { break };
             let limit = SLICE.min(self.shared.progress.allowance(cap));
-            let (inputs, all) = task.process_guarded(limit)?;
+            let (inputs, all) = match task.process_guarded(limit) {
+                Ok(counts) => counts,
+                Err(error) => {
+                    let id = task.id;
+                    return self.do_again_without(id, error);
+                }
+            };
             self.shared.progress.add(inputs);
             if all > 0 {
                 task.last_record = Instant::now();
@@ -128,8 +134,7 @@ fn end_if_done(
             return Ok(());
         }
     }
-    let guard = task.processor.panic_guard();
-    guard.run(|| task.processor.end_of_input())?;
+    task.processor.end_of_input();
     task.ended = true;
     Ok(())
 }

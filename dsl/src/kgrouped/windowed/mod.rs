@@ -66,7 +66,7 @@ impl<K: Key, V: Data> WindowedStream<K, V> {
     /// ```
     #[track_caller]
     pub fn count(self, name: impl Into<Materialized<K, i64>>) -> KTable<Windowed<K>, i64> {
-        self.fold("count", name.into(), |_, _, row| *row = Some(row.unwrap_or(0) + 1))
+        self.fold("count", &name.into(), |_, _, row| *row = Some(row.unwrap_or(0) + 1))
     }
 
     /// Folds the values per key and window into one of the same type; the first value starts it. A null result deletes
@@ -96,7 +96,7 @@ impl<K: Key, V: Data> WindowedStream<K, V> {
         reduce: impl Fn(V, V) -> V + Shared,
     ) -> KTable<Windowed<K>, V> {
         let is_null = self.stream.grouped.null_value.clone();
-        self.fold("reduce", name.into(), move |_, value, row| reduce_into(row, value, &reduce, &*is_null))
+        self.fold("reduce", &name.into(), move |_, value, row| reduce_into(row, value, &reduce, &*is_null))
     }
 
     /// Folds the records per key and window into an aggregate of any type, changed in place. Null values are handed to
@@ -126,20 +126,20 @@ impl<K: Key, V: Data> WindowedStream<K, V> {
         init: impl Fn() -> A + Shared,
         add: impl Fn(&K, V, &mut A) + Shared,
     ) -> KTable<Windowed<K>, A> {
-        self.fold("aggregate", name.into(), move |key, value, row| add(key, value, row.get_or_insert_with(&init)))
+        self.fold("aggregate", &name.into(), move |key, value, row| add(key, value, row.get_or_insert_with(&init)))
     }
 
     #[track_caller]
     fn fold<A: Data>(
         self,
         op: &str,
-        store: Materialized<K, A>,
+        store: &Materialized<K, A>,
         fold: impl Fn(&K, V, &mut Option<A>) + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
         let windows = self.windows;
         let kind = windows.node_kind(op, &store.name);
-        let into = into_windows(windows, &store);
-        self.stream.fold_into(op, kind, store_kind(windows), &store, &into, fold)
+        let into = into_windows(windows, store);
+        self.stream.fold_into(op, kind, store_kind(windows), store, &into, fold)
     }
 }
 

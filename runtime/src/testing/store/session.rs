@@ -5,10 +5,8 @@ use std::sync::Arc;
 use headwater_core::{Result, Serde, Timestamp};
 use headwater_dsl::{Data, Materialized, Windowed, decode_timed_key, timed_key_prefix};
 
-use super::{
-    TopologyTestDriver,
-    store::{Rows, StoredRow, encoded},
-};
+use super::{Rows, StoredRow, encoded};
+use crate::testing::TopologyTestDriver;
 
 /// The rows of a store of sessions; see [`TopologyTestDriver::session_store`].
 pub struct TestSessionStore<'a, K, V> {
@@ -24,7 +22,7 @@ impl<K, V> std::fmt::Debug for TestSessionStore<'_, K, V> {
 }
 
 impl<'a, K: Data, V: Data> TestSessionStore<'a, K, V> {
-    pub(super) fn new(driver: &'a TopologyTestDriver, store: &Materialized<K, V>) -> Result<Self> {
+    pub(in crate::testing) fn new(driver: &'a TopologyTestDriver, store: &Materialized<K, V>) -> Result<Self> {
         let rows = Rows::new(driver, store.name())?;
         if !rows.is_timed() {
             return Err(rows.damaged());

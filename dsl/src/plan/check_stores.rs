@@ -1,0 +1,60 @@
+//! The checks of `build()` on what the user chose for stores.
+
+use super::{Node, NodeKind, Plan, StoreKind};
+use crate::error::TopologyError;
+
+/// Every mistake in the stores' options.
+pub(super) fn stores(plan: &Plan, found: &mut Vec<TopologyError>) {
+    for node in &plan.nodes {
+        for name in node.kind.stores() {
+            let Some(store) = plan.stores.get(name) else { continue };
+            let retention = store.options.retention_ms;
+            match store.kind {
+                StoreKind::Versioned => versioned(node, retention.unwrap_or_default(), found),
+                StoreKind::Window | StoreKind::Session | StoreKind::Timed if node.kind.windows().is_some() => {
+                    window_retention(node, retention, found);
+                }
+                _ if retention.is_some() => found.push(TopologyError::new(
+                    "HW0142",
+                    &node.name,
+                    format!("store {name} has a retention, but it is not one of windows"),
+                    "leave it out: rows without a window stay until they are deleted",
+                )),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn versioned(node: &Node, history_ms: i64, found: &mut Vec<TopologyError>) {
+    if history_ms < 0 {
+        let reason = format!("the table's history is {history_ms} ms");
+        found.push(TopologyError::new("HW0142", &node.name, reason, "a history is 0 ms or more"));
+    }
+    let keeps_what_it_is_told = match &node.kind {
+        NodeKind::Table { .. } => true,
+        NodeKind::Stateful { op, .. } => op == "materialize",
+        _ => false,
+    };
+    if !keeps_what_it_is_told {
+        found.push(TopologyError::new(
+            "HW0141",
+            &node.name,
+            "an aggregate is to keep the history of its rows".to_owned(),
+            "give it a plain store, and its table one with history by .materialize(..)",
+        ));
+    }
+}
+
+fn window_retention(node: &Node, retention_ms: Option<i64>, found: &mut Vec<TopologyError>) {
+    let Some(retention_ms) = retention_ms else { return };
+    let Some(least) = node.kind.window_life_ms() else { return };
+    if retention_ms < least {
+        found.push(TopologyError::new(
+            "HW0142",
+            &node.name,
+            format!("rows are kept for {retention_ms} ms, but windows take records for {least} ms"),
+            "keep them at least for the window's size and grace, or leave the retention out",
+        ));
+    }
+}
