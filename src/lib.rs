@@ -29,6 +29,9 @@
 //! * [`sinks`] are Iceberg tables and Parquet directories, and the trait for others.
 //! * [`dsl`], [`log`] and [`state`] are the layers below, for programs that do more with them.
 
+#[cfg(doctest)]
+mod book;
+
 pub use headwater_core::{Error, ErrorKind, Result};
 pub use headwater_dsl as dsl;
 pub use headwater_log as log;
@@ -45,10 +48,12 @@ pub mod prelude {
         serde::{Auto, Json, Postcard, Raw, Text},
     };
     pub use headwater_dsl::{
-        Cogrouped, Consumed, GlobalTable, Grouped, Hopping, Joined, KGroupedStream, KGroupedTable, KStream, KTable,
-        Materialized, OnFailure, Produced, Repartitioned, Rule, Rules, Session, SessionStream, Severity, Sliding,
-        Split, StreamsBuilder, Suppressed, Topology, TopologyErrors, Tumbling, Unlimited, UserResult, Windowed,
-        WindowedStream, not_null, one_of, range,
+        Arrival, Cogrouped, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalTable, Grouped,
+        Hopping, Joined, KGroupedStream, KGroupedTable, KStream, KTable, KeyValueStore, Materialized, NegativeTime,
+        OffsetReset, OnFailure, Output, Placement, Port, Processed, Processor, ProcessorContext, Produced, Punctuation,
+        Record, Repartitioned, Rule, Rules, Session, SessionStream, SessionWindowedSerde, Severity, Sliding, Split,
+        StoreRef, StreamsBuilder, Suppressed, TimeWindowedSerde, Timer, Topics, Topology, TopologyErrors, Tumbling,
+        Unlimited, UserResult, Windowed, WindowedStream, not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;
     pub use headwater_sinks::{ColumnType, Columns, IcebergSink, ParquetSink, day};

@@ -4,9 +4,11 @@
 mod runtime {
     mod common;
     mod order;
+    mod processors;
     mod replay;
     mod restart;
     mod set_aside;
     mod snapshots;
+    mod sources;
     mod threads;
 }

@@ -104,6 +104,36 @@ fn every_error_code_has_exactly_one_page_and_every_page_a_code() {
 }
 
 #[test]
+fn every_page_of_the_book_is_in_its_summary_and_its_samples_are_tested() {
+    let mut pages = Vec::new();
+    files(&root().join("docs/book/src"), "md", &mut pages);
+    let (summary, tested) = (read(&root().join("docs/book/src/SUMMARY.md")), read(&root().join("src/book.rs")));
+    let missing: Vec<_> = pages
+        .iter()
+        .map(|page| page.file_name().unwrap().to_str().unwrap())
+        .filter(|page| *page != "SUMMARY.md")
+        .filter(|page| !summary.contains(&format!("({page})")) || !tested.contains(&format!("\"{page}\"")))
+        .collect();
+    assert!(pages.len() > 5 && missing.is_empty(), "not in SUMMARY.md or src/book.rs: {missing:?}");
+}
+
+#[test]
+fn links_of_the_book_and_the_readme_lead_somewhere() {
+    let mut pages = vec![root().join("README.md")];
+    files(&root().join("docs/book/src"), "md", &mut pages);
+    let mut broken = Vec::new();
+    for page in &pages {
+        for link in read(page).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = page.parent().unwrap().join(link.split('#').next().unwrap());
+            if !link.contains("://") && !target.exists() {
+                broken.push((shown(page), link.to_owned()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:?}");
+}
+
+#[test]
 fn nothing_is_left_unfinished() {
     // Put together here, so that this file does not find itself.
     let marks = ["todo", "unimplemented"].map(|name| format!("{name}!("));

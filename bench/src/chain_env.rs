@@ -3,7 +3,9 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
 
 use headwater::dsl::{GlobalReader, TaskEnv, ThreadWriters, TopicWriter};
-use headwater_core::{Error, ErrorKind, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader};
+use headwater_core::{
+    Clock, Error, ErrorKind, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader, SystemClock,
+};
 
 /// A store that its task reads and its commits write.
 #[derive(Default)]
@@ -79,6 +81,10 @@ impl TaskEnv for MemoryEnv {
             lake_dir: std::env::temp_dir(),
             thread: 0,
         }
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(SystemClock)
     }
 
     fn run_id(&self) -> u64 {

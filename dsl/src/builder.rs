@@ -8,11 +8,13 @@ use crate::{
     global::GlobalTable,
     graph::{Draft, Graph},
     kstream::KStream,
-    ktable::KTable,
+    ktable::{KTable, declare},
     plan::{GlobalStore, NodeKind, check, cut, insert_repartitions},
     source::{Decoder, wire_source},
+    store::StoreRef,
     topology::Topology,
-    vocab::{Consumed, Materialized, OnFailure, OnUndecodable},
+    vocab::{Consumed, Materialized, OnFailure, OnUndecodable, Topics},
+    wire::Wiring,
 };
 
 /// Describes a topology: streams and tables in, steps, topics and sinks out.
@@ -45,7 +47,8 @@ impl StreamsBuilder {
         Self { graph: Graph::new(app) }
     }
 
-    /// Reads `topic` as a stream of independent records.
+    /// Reads a topic, several, or all that match a pattern ([`Topics`]) as a stream of independent records. Records of
+    /// several topics are taken in the order of their time.
     ///
     /// Name the types once: by turbofish, by the variable's type or in the closures. Each topic is read once per
     /// topology; a stream may be used several times.
@@ -59,21 +62,28 @@ impl StreamsBuilder {
     /// assert!(app.build().is_ok());
     /// ```
     #[track_caller]
-    pub fn stream<K: Data, V: Data>(&self, topic: &str, consumed: impl Into<Consumed<K, V>>) -> KStream<K, V> {
-        let consumed = consumed.into();
+    pub fn stream<K: Data, V: Data>(
+        &self,
+        topics: impl Into<Topics>,
+        consumed: impl Into<Consumed<K, V>>,
+    ) -> KStream<K, V> {
+        let (topics, consumed) = (topics.into(), consumed.into());
         let dead_letter = match &consumed.on_undecodable {
             OnUndecodable::Fail => None,
             OnUndecodable::DeadLetter(topic) => Some(topic.clone()),
         };
-        let name = consumed.name.clone().unwrap_or_else(|| topic.to_owned());
+        let name = consumed.name.clone().or_else(|| topics.default_name());
         let kind = NodeKind::Source {
-            topic: topic.to_owned(),
+            topics: topics.names,
+            pattern: topics.pattern,
+            reset: consumed.reset,
             key: consumed.keys.format().to_owned(),
             value: consumed.values.format().to_owned(),
             dead_letter,
         };
         let decoder = Arc::new(Decoder::new(consumed));
-        let id = self.graph.add(Some(&name), "source", kind, Vec::new(), |wiring, id| wire_source(wiring, id, decoder));
+        let wire = |wiring: &mut Wiring, id| wire_source(wiring, id, decoder);
+        let id = self.graph.add(name.as_deref(), "source", kind, Vec::new(), wire);
         KStream::new(self.graph.clone(), id)
     }
 
@@ -130,11 +140,50 @@ impl StreamsBuilder {
         let consumed = consumed.into();
         let spec = GlobalStore {
             topic: topic.to_owned(),
+            after_steps: 0,
             key: consumed.keys.format().to_owned(),
             value: consumed.values.format().to_owned(),
         };
         self.graph.declare_global(store, spec);
         GlobalTable::new(store, consumed.keys, consumed.values)
+    }
+
+    /// A store for processors: give it to [`KStream::process`] or [`KStream::process_values`] among their resources, to
+    /// each that needs it. Its changelog is the topic `<app>-<name>-changelog`. A store that no processor was given is
+    /// a mistake that `build()` reports.
+    ///
+    /// ```
+    /// use headwater::prelude::*;
+    ///
+    /// struct Count(KeyValueStore<String, i64>);
+    ///
+    /// impl FixedKeyProcessor<String, i64> for Count {
+    ///     type ValueOut = i64;
+    ///
+    ///     fn process(
+    ///         &mut self,
+    ///         cx: &mut FixedKeyContext<'_, String, i64>,
+    ///         record: FixedKeyRecord<'_, String, i64>,
+    ///     ) -> UserResult<()> {
+    ///         let count = self.0.get(record.key())?.unwrap_or_default() + 1;
+    ///         self.0.put(record.key().clone(), count)?;
+    ///         cx.forward(record.with_value(count))?;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let app = StreamsBuilder::new("demo");
+    /// let counts = app.store::<String, i64>("counts");
+    /// app.stream::<String, i64>("in", Json).process_values("count", counts, Count).to("out", Json);
+    /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    /// driver.input::<String, i64>("in", Json).pipe(&mut driver, "k".into(), 7, 0).unwrap();
+    /// assert_eq!(driver.store::<String, i64>("counts").unwrap().get(&"k".into()).unwrap(), Some(1));
+    /// ```
+    #[track_caller]
+    pub fn store<K: Key, V: Data>(&self, store: impl Into<Materialized<K, V>>) -> StoreRef<K, V> {
+        let store = store.into();
+        self.graph.declare_free_store(&store.name, declare(&store));
+        StoreRef::new(&store)
     }
 
     /// Says what happens to a record at which a step of the program fails or panics. Default: the program stops.
@@ -171,6 +220,7 @@ impl StreamsBuilder {
         let mut mistakes = check(&plan);
         mistakes.extend(duplicate_stores(&draft));
         mistakes.extend(strangers(&draft));
+        mistakes.extend(noted(&draft));
         for mistake in &mut mistakes {
             let at = plan.node_named(&mistake.node).and_then(|node| wiring.locations.get(&node.id));
             mistake.location = at.map(|at: &&Location<'_>| format!("{}:{}", at.file(), at.line()));
@@ -183,6 +233,13 @@ fn strangers(draft: &Draft) -> impl Iterator<Item = TopologyError> {
     draft.strangers.iter().filter_map(|id| draft.plan.node(*id)).map(|node| {
         let reason = "the two streams belong to two builders".to_owned();
         TopologyError::new("HW0114", &node.name, reason, "make both with the same StreamsBuilder")
+    })
+}
+
+fn noted(draft: &Draft) -> impl Iterator<Item = TopologyError> {
+    draft.mistakes.iter().map(|(id, code, reason, help)| {
+        let node = draft.plan.node(*id).map_or("", |node| node.name.as_str());
+        TopologyError::new(code, node, reason.clone(), help)
     })
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Draft {
     pub(crate) duplicate_stores: Vec<(String, NodeId)>,
     /// Steps that were given a stream of another builder.
     pub(crate) strangers: Vec<NodeId>,
+    /// Mistakes that the plan does not show: code, reason, help.
+    pub(crate) mistakes: Vec<(NodeId, &'static str, String, &'static str)>,
 }
 
 /// A handle to the topology in the making; streams and tables carry one.
@@ -34,8 +36,13 @@ impl Graph {
             global_stores: Default::default(),
             subtopologies: Vec::new(),
         };
-        let (duplicate_stores, strangers) = (Vec::new(), Vec::new());
-        Self(Arc::new(Mutex::new(Draft { plan, wiring: Wiring::default(), duplicate_stores, strangers })))
+        Self(Arc::new(Mutex::new(Draft {
+            plan,
+            wiring: Wiring::default(),
+            duplicate_stores: Vec::new(),
+            strangers: Vec::new(),
+            mistakes: Vec::new(),
+        })))
     }
 
     /// Never held while user code runs.
@@ -72,15 +79,27 @@ impl Graph {
         }
     }
 
+    /// Declares a store that steps are given later.
+    pub(crate) fn declare_free_store(&self, name: &str, make: impl FnOnce(String) -> StoreSpec) {
+        // No step is to blame if the name is taken.
+        self.declare_store(NodeId(u32::MAX), name, make);
+    }
+
     /// Declares a global table's store.
-    pub(crate) fn declare_global(&self, name: &str, store: GlobalStore) {
+    pub(crate) fn declare_global(&self, name: &str, mut store: GlobalStore) {
         let mut draft = self.lock();
+        store.after_steps = draft.plan.nodes.len() as u32;
         let taken = draft.plan.stores.contains_key(name) || draft.plan.global_stores.contains_key(name);
         if taken {
             let id = NodeId(draft.plan.nodes.len() as u32);
             draft.duplicate_stores.push((name.to_owned(), id));
         }
         draft.plan.global_stores.insert(name.to_owned(), store);
+    }
+
+    /// Notes a mistake in step `id` for `build()` to report.
+    pub(crate) fn mistake(&self, id: NodeId, code: &'static str, reason: String, help: &'static str) {
+        self.lock().mistakes.push((id, code, reason, help));
     }
 
     /// Whether both handles belong to one builder.

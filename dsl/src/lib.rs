@@ -15,7 +15,9 @@ mod kgrouped;
 mod kgrouped_table;
 mod kstream;
 mod ktable;
+mod placing;
 mod plan;
+mod processor;
 mod quality;
 mod repartition;
 mod sinking;
@@ -25,7 +27,9 @@ mod task;
 mod topology;
 mod vocab;
 mod window;
+mod windowed_serde;
 mod wire;
+mod writing;
 
 pub use bounds::{Data, Key, Shared, UserResult, Value};
 pub use builder::StreamsBuilder;
@@ -34,25 +38,31 @@ pub use error::{TopologyError, TopologyErrors};
 pub use global::GlobalTable;
 pub use kgrouped::{Cogrouped, KGroupedStream, SessionCogrouped, SessionStream, WindowedCogrouped, WindowedStream};
 pub use kgrouped_table::KGroupedTable;
-pub use kstream::{KStream, Split};
+pub use kstream::{KStream, Processed, Split};
 pub use ktable::KTable;
 pub use plan::{
-    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OldValues, Plan, PlanDiff, RuleSpec, StoreKind, StoreOptions,
-    StoreSpec, Subtopology,
+    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OffsetReset, OldValues, Plan, PlanDiff, RuleSpec, StoreKind,
+    StoreOptions, StoreSpec, Subtopology,
+};
+pub use processor::{
+    FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Output, Port, Processor, ProcessorContext, ProcessorScope,
+    Record, RecordMetadata, Resources,
 };
 pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
 pub use sinking::{AnySink, AnyWriter, ThreadWriters};
 pub use store::{
-    TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_version, decode_window_key, encode_timed_key,
-    encode_window_key, timed_key_prefix, version_prefix,
+    KeyValueStore, Rows, StoreRef, TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_version,
+    decode_window_key, encode_timed_key, encode_window_key, timed_key_prefix, version_prefix,
 };
 pub use task::{
-    GlobalReader, Memo, PanicGuard, ProcessorTask, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv, TaskSource,
-    TopicWriter,
+    GlobalReader, Memo, PanicGuard, ProcessorTask, Punctuation, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv,
+    TaskSource, Timer, TopicWriter,
 };
 pub use topology::Topology;
 pub use vocab::{
-    Consumed, Grouped, Joined, Materialized, OnFailure, OnUndecodable, Produced, Repartitioned, Suppressed,
+    Arrival, Consumed, Grouped, Joined, Materialized, NegativeTime, OnFailure, OnUndecodable, Placement, Produced,
+    Repartitioned, Suppressed, Topics,
 };
 pub use window::{Hopping, Session, Sliding, Tumbling, Unlimited, Windowed, Windows};
+pub use windowed_serde::{SessionWindowedSerde, TimeWindowedSerde};
 pub use wire::{Change, Flow, Meta};

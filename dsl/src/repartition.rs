@@ -16,6 +16,7 @@ use crate::{
     bounds::Data,
     kstream::KStream,
     plan::{NodeId, NodeKind},
+    vocab::Partitioner,
 };
 
 /// Appends a repartition: it becomes a topic only if a plan pass finds that it must.
@@ -28,10 +29,25 @@ pub(crate) fn add_repartition<K: Data, V: Data>(
     partitions: Option<i32>,
     forced: bool,
 ) -> NodeId {
+    add_partitioned(stream, label, keys, values, partitions, None, forced)
+}
+
+/// As [`add_repartition`], with a partitioner of the user's.
+#[track_caller]
+pub(crate) fn add_partitioned<K: Data, V: Data>(
+    stream: &KStream<K, V>,
+    label: &str,
+    keys: &Arc<dyn Serde<K>>,
+    values: &Arc<dyn Serde<V>>,
+    partitions: Option<i32>,
+    partitioner: Option<Partitioner<K, V>>,
+    forced: bool,
+) -> NodeId {
     let kind = NodeKind::Repartition {
         label: label.to_owned(),
         topic: None,
         partitions,
+        partitioner: partitioner.as_ref().map(|partitioner| partitioner.name.clone()),
         forced,
         key: keys.format().to_owned(),
         value: values.format().to_owned(),
@@ -42,9 +58,10 @@ pub(crate) fn add_repartition<K: Data, V: Data>(
         wiring.pass_on::<K, V>(id);
         let serdes = (keys.clone(), values.clone());
         wiring.sender::<K, V>(id, move |builder, id| {
-            Ok(Rc::new(sender::Sender::new(builder, id, serdes.0.clone(), serdes.1.clone())?))
+            let partitioner = partitioner.clone();
+            Ok(Rc::new(sender::Sender::new(builder, id, serdes.0.clone(), serdes.1.clone(), partitioner)?))
         });
-        wiring.source(id, move |builder, id| {
+        wiring.source(id, move |builder, id, _| {
             Ok(Rc::new(receiver::Receiver::<K, V>::new(builder, id, keys.clone(), values.clone())?))
         });
     })

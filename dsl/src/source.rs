@@ -9,20 +9,22 @@ use crate::{
     dead_letter::{DeadLetters, Raw},
     plan::{NodeId, NodeKind},
     task::{Blame, Queue, Slot, TaskContext, TaskSource},
-    vocab::{Consumed, Extractor},
+    vocab::{Arrival, Consumed, EventTime, NegativeTime},
     wire::{Meta, Target, Wiring},
 };
 
-/// Decodes one topic's records.
+/// Decodes the records of a source.
 pub(crate) struct Decoder<K, V> {
     keys: Arc<dyn Serde<K>>,
     values: Arc<dyn Serde<V>>,
-    timestamp: Option<Extractor<K, V>>,
+    event_time: EventTime<K, V>,
+    negative_time: NegativeTime,
 }
 
 impl<K: Data, V: Data> Decoder<K, V> {
     pub(crate) fn new(consumed: Consumed<K, V>) -> Self {
-        Self { keys: consumed.keys, values: consumed.values, timestamp: consumed.timestamp }
+        let Consumed { keys, values, event_time, negative_time, .. } = consumed;
+        Self { keys, values, event_time, negative_time }
     }
 
     pub(crate) fn decode(&self, record: &RecordRef<'_>) -> Result<(K, V)> {
@@ -32,11 +34,11 @@ impl<K: Data, V: Data> Decoder<K, V> {
     }
 }
 
-/// Registers how node `id` reads its topic.
+/// Registers how node `id` reads each of its topics.
 pub(crate) fn wire_source<K: Data, V: Data>(wiring: &mut Wiring, id: NodeId, decoder: Arc<Decoder<K, V>>) {
-    wiring.source(id, move |builder, id| {
+    wiring.source(id, move |builder, id, topic| {
         let next = builder.next::<K, V>(id)?;
-        let NodeKind::Source { topic, dead_letter, .. } = &builder.node(id)?.kind else {
+        let NodeKind::Source { dead_letter, .. } = &builder.node(id)?.kind else {
             return Err(Error::new(ErrorKind::Internal, "HW0100", "a source's wiring stands under another step"));
         };
         let dead_letters = match dead_letter {
@@ -47,7 +49,7 @@ pub(crate) fn wire_source<K: Data, V: Data>(wiring: &mut Wiring, id: NodeId, dec
         let beside_upstreams = builder.repartitions_read().any(|topic| builder.env.upstream_tasks(topic) > 1);
         Ok(Rc::new(Source {
             id,
-            topic: topic.as_str().into(),
+            topic: topic.into(),
             decoder: decoder.clone(),
             next,
             undecodable: context.memo.slot(&format!("undecodable:{topic}"), 0)?,
@@ -85,15 +87,46 @@ struct Source<K, V> {
 
 impl<K: Data, V: Data> Source<K, V> {
     fn event_time(&self, record: &RecordRef<'_>, key: &K, value: &V) -> Timestamp {
-        match &self.decoder.timestamp {
-            None => record.timestamp,
-            Some(extract) => {
-                let blame = Blame::new(self.id);
-                let time = extract(key, value);
-                blame.clear();
-                time
-            }
+        let blame = Blame::new(self.id);
+        let time = match &self.decoder.event_time {
+            EventTime::Recorded => record.timestamp,
+            EventTime::WallClock => self.context.clock.now_ms(),
+            EventTime::Content(extract) => extract(key, value),
+            EventTime::Arrival(extract) => extract(Arrival {
+                key,
+                value,
+                headers: &record.headers,
+                timestamp: record.timestamp,
+                partition_time: self.partition_time(),
+                topic: &self.topic,
+                partition: self.context.id.partition,
+                offset: record.offset,
+            }),
+        };
+        blame.clear();
+        if time < 0 && self.decoder.negative_time == NegativeTime::PartitionTime {
+            return self.partition_time().unwrap_or(time);
         }
+        time
+    }
+
+    /// The greatest time taken from the partition so far. A task reads one partition of each topic.
+    fn partition_time(&self) -> Option<Timestamp> {
+        Some(self.queue.time()).filter(|time| *time != Timestamp::MIN)
+    }
+
+    /// A record whose time is not known: `HW0248` unless it is dropped.
+    fn without_time(&self, timestamp: Timestamp) -> Result<()> {
+        if self.decoder.negative_time == NegativeTime::Drop {
+            self.untimely.increment();
+            return Ok(());
+        }
+        let known = match self.decoder.negative_time {
+            NegativeTime::PartitionTime => ", and no record of its partition has told the time before",
+            NegativeTime::Drop | NegativeTime::Fail => "",
+        };
+        Err(Error::new(ErrorKind::User, "HW0248", format!("the record's event time is {timestamp}{known}"))
+            .help("mend the record, take its time from elsewhere, or drop such records: on_negative_time"))
     }
 
     /// The record's key and value and its event time.
@@ -111,8 +144,9 @@ impl<K: Data, V: Data> Source<K, V> {
 
 impl<K: Data, V: Data> TaskSource for Source<K, V> {
     fn timestamp(&self, record: &RecordRef<'_>) -> Timestamp {
-        if self.decoder.timestamp.is_none() {
-            return record.timestamp;
+        if self.decoder.event_time.is_recorded() {
+            let negative = record.timestamp < 0 && self.decoder.negative_time == NegativeTime::PartitionTime;
+            return if negative { self.partition_time().unwrap_or(record.timestamp) } else { record.timestamp };
         }
         let Ok((key, value)) = self.decoder.decode(record) else { return record.timestamp };
         let time = self.event_time(record, &key, &value);
@@ -132,8 +166,7 @@ impl<K: Data, V: Data> TaskSource for Source<K, V> {
             }
         };
         if timestamp < 0 {
-            self.untimely.increment();
-            return Ok(());
+            return self.without_time(timestamp);
         }
         let stream_time = &self.context.stream_time;
         stream_time.set(stream_time.get().max(timestamp));

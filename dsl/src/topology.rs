@@ -48,6 +48,13 @@ impl Topology {
         Self { plan, wiring: self.wiring.clone(), version }
     }
 
+    /// The same topology with the patterns of its sources resolved: they read those of the `existing` topics that
+    /// match. Topics of the application's own, those it writes and those it reads by name are left out.
+    #[must_use]
+    pub fn with_topics<'a>(self, existing: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { plan: Arc::new(self.plan.with_topics(existing)), ..self }
+    }
+
     /// The version of the pipeline that this is, from 1.
     pub fn version(&self) -> u32 {
         self.version

@@ -57,8 +57,8 @@ pub(crate) trait TableView<K, V> {
 type Wire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Box<dyn Any>> + Send + Sync>;
 /// Builds what looks up a table's rows; `Any` holds its `Rc<dyn TableView<K, V>>`.
 type ViewWire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Box<dyn Any>> + Send + Sync>;
-/// Builds what a source or repartition reads with.
-type SourceWire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Rc<dyn TaskSource>> + Send + Sync>;
+/// Builds what a source or repartition reads one of its topics with.
+type SourceWire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId, &str) -> Result<Rc<dyn TaskSource>> + Send + Sync>;
 
 /// The typed half of a topology: closures by node.
 #[derive(Default)]
@@ -106,11 +106,11 @@ impl Wiring {
         self.views.insert(id, Box::new(move |builder, id| Ok(Box::new(make(builder, id)?))));
     }
 
-    /// Registers how `id` reads its topic.
+    /// Registers how `id` reads each of its topics.
     pub(crate) fn source(
         &mut self,
         id: NodeId,
-        make: impl Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Rc<dyn TaskSource>> + Send + Sync + 'static,
+        make: impl Fn(&mut TaskBuilder<'_>, NodeId, &str) -> Result<Rc<dyn TaskSource>> + Send + Sync + 'static,
     ) {
         self.sources.insert(id, Box::new(make));
     }
@@ -156,9 +156,14 @@ impl<'a> TaskBuilder<'a> {
     /// What takes the records that `id` forwards: nothing, its only child, or a fan-out in the order written.
     pub(crate) fn next<K: Data, V: Data>(&mut self, id: NodeId) -> Result<Target<K, V>> {
         let children: Vec<NodeId> = self.plan.children(id).map(|child| child.id).collect();
-        let mut targets = Vec::with_capacity(children.len());
-        for child in children {
-            targets.push(self.target_of::<K, V>(child)?);
+        self.target_among(&children)
+    }
+
+    /// What hands records to these nodes, in this order.
+    pub(crate) fn target_among<K: Data, V: Data>(&mut self, nodes: &[NodeId]) -> Result<Target<K, V>> {
+        let mut targets = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            targets.push(self.target_of::<K, V>(*node)?);
         }
         Ok(match targets.len() {
             1 => targets.swap_remove(0),
@@ -213,12 +218,12 @@ impl<'a> TaskBuilder<'a> {
             .map_err(|_| broken(&format!("step {name} is a table of other types")))
     }
 
-    /// What the source or repartition `id` reads with.
-    pub(crate) fn source_of(&mut self, id: NodeId) -> Result<Rc<dyn TaskSource>> {
+    /// What the source or repartition `id` reads `topic` with.
+    pub(crate) fn source_of(&mut self, id: NodeId, topic: &str) -> Result<Rc<dyn TaskSource>> {
         let Some(wire) = self.wiring.sources.get(&id) else {
             return Err(broken(&format!("source {id} has no wiring")));
         };
-        wire(self, id)
+        wire(self, id, topic)
     }
 }
 

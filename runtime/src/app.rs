@@ -93,7 +93,8 @@ fn open(
     mode: Mode,
     progress: &Arc<Progress>,
 ) -> Result<Shared> {
-    let topology = topology.versioned(settings.version);
+    let existing = log.topics()?;
+    let topology = topology.versioned(settings.version).with_topics(existing.iter().map(|topic| topic.name.as_str()));
     let plan = topology.plan();
     let directory = StateDirectory::lock(&settings.state_dir(&plan.app))?;
     check_stored_plan(plan, &directory)?;
@@ -125,10 +126,11 @@ fn open(
 /// are taken: they are reached when the transactions before them have ended.
 fn input_ends(log: &dyn Log, plan: &Plan, counts: &BTreeMap<String, i32>) -> Result<BTreeMap<TopicPartition, Offset>> {
     let sources = plan.nodes.iter().filter_map(|node| match &node.kind {
-        headwater_dsl::NodeKind::Source { topic, .. } => Some(topic),
+        headwater_dsl::NodeKind::Source { topics, .. } => Some(topics),
         _ => None,
     });
     let partitions: Vec<_> = sources
+        .flatten()
         .flat_map(|topic| {
             let count = counts.get(topic).copied().unwrap_or_default();
             (0..count).map(move |partition| TopicPartition::new(topic.as_str(), partition))

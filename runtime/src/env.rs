@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use headwater_core::{Error, ErrorKind, Result, SinkContext, StoreReader};
+use headwater_core::{Clock, Error, ErrorKind, Result, SinkContext, StoreReader};
 use headwater_dsl::{GlobalReader, TaskEnv, ThreadWriters, TopicWriter};
 use headwater_state::TaskStore;
 
@@ -44,6 +44,10 @@ impl TaskEnv for Env<'_> {
 
     fn sink_context(&self, sink: &str) -> SinkContext {
         self.shared.settings.sink_context(self.shared.app(), sink, self.thread)
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.shared.settings.clock.clone()
     }
 
     fn run_id(&self) -> u64 {

@@ -83,8 +83,7 @@ impl Shared {
 
     /// The input partitions of `task`, with the place of each topic among the sub-topology's sources.
     pub(crate) fn inputs(&self, task: TaskId) -> Vec<(usize, TopicPartition)> {
-        let Some(part) = self.plan().subtopologies.get(task.subtopology as usize) else { return Vec::new() };
-        let topics = part.sources.iter().map(|id| self.plan().topic_read_by(*id).unwrap_or_default());
+        let topics = self.plan().inputs_of(task.subtopology as usize).map(|(_, topic)| topic);
         topics
             .enumerate()
             .filter(|(_, topic)| self.counts.get(*topic).is_some_and(|count| task.partition < *count))
@@ -94,8 +93,9 @@ impl Shared {
 
     /// The topics that tasks read.
     pub(crate) fn subscribed_topics(&self) -> Vec<String> {
-        let parts = self.plan().subtopologies.iter().flat_map(|part| &part.sources);
-        let mut topics: Vec<_> = parts.filter_map(|id| self.plan().topic_read_by(*id)).map(str::to_owned).collect();
+        let parts = 0..self.plan().subtopologies.len();
+        let mut topics: Vec<_> =
+            parts.flat_map(|part| self.plan().inputs_of(part)).map(|(_, topic)| topic.to_owned()).collect();
         topics.sort();
         topics.dedup();
         topics
@@ -104,9 +104,7 @@ impl Shared {
     /// How many tasks write to the repartition `topic`.
     pub(crate) fn upstream_tasks(&self, topic: &str) -> usize {
         let plan = self.plan();
-        let node = plan.nodes.iter().find(|node| plan.topic_read_by(node.id) == Some(topic));
-        let part = node.and_then(|node| plan.upstream_of(node.id));
-        let count = part.and_then(|part| plan.task_count(part, &self.counts));
+        let count = plan.writer_of(topic).and_then(|part| plan.task_count(part, &self.counts));
         usize::try_from(count.unwrap_or(1)).unwrap_or(1)
     }
 

@@ -22,6 +22,9 @@ pub(crate) struct StreamTask {
     pub(crate) changes: StoreChanges,
     /// Input records taken since the last commit.
     pub(crate) taken: u64,
+    /// Whether a wall-clock timer has fired since the last commit: its work is to be committed though no record was
+    /// taken.
+    pub(crate) punctuated: bool,
     /// Whether `end_of_input` has run, and whether that was committed.
     pub(crate) ended: bool,
     pub(crate) complete: bool,
@@ -74,6 +77,7 @@ impl StreamTask {
             all += 1;
             inputs += u64::from(!internal);
         }
+        self.processor.end_of_batch()?;
         self.taken += all;
         Ok((inputs, all))
     }
@@ -85,10 +89,20 @@ impl StreamTask {
     pub(crate) fn process_guarded(&mut self, limit: usize) -> Result<(u64, u64)> {
         let guard = self.processor.panic_guard();
         let result = guard.run(|| self.process(limit));
-        result.map_err(|error| match self.position() {
+        result.map_err(|error| match self.processor.at_work_on().or_else(|| self.position()) {
             Some((partition, offset)) => error.at_record(&partition, offset),
             None => error,
         })
+    }
+
+    /// Fires the wall-clock timers that are due.
+    ///
+    /// # Errors
+    /// If a step fails or panics.
+    pub(crate) fn punctuate_wall_clock(&mut self) -> Result<()> {
+        let guard = self.processor.panic_guard();
+        self.punctuated |= guard.run(|| self.processor.punctuate_wall_clock())?;
+        Ok(())
     }
 
     /// The event time of the record that would be taken next; `None` if none may be.
@@ -107,7 +121,12 @@ impl StreamTask {
 
     /// The record at which a step has just failed with `error`, if the topology sets such records aside.
     pub(crate) fn sets_aside(&mut self, error: &Error) -> Option<(TopicPartition, Offset)> {
-        if self.processor.sets_aside(error) { self.position() } else { None }
+        if !self.processor.sets_aside(error) {
+            return None;
+        }
+        // A step that holds records back fails at an earlier one than the last taken.
+        let context = error.context();
+        context.partition.clone().zip(context.offset).or_else(|| self.position())
     }
 
     /// The record that would be taken next, for the blame of a panic.

@@ -16,6 +16,11 @@ use crate::{settings::Settings, shared::commits_topic};
 pub(crate) fn prepare(log: &dyn Log, plan: &Plan, settings: &Settings) -> Result<BTreeMap<String, i32>> {
     let existing: BTreeMap<String, i32> =
         log.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
+    if let Some((source, pattern)) = plan.patterns_without_topic().next() {
+        return Err(Error::new(ErrorKind::Config, "HW0110", format!("no topic matches {pattern}"))
+            .at_node(source)
+            .help("create one, or feed it first; nothing was written"));
+    }
     let mut counts = plan.partition_counts(&|topic| existing.get(topic).copied())?;
     check_equal_inputs(plan, &counts)?;
     let widest = counts.values().max().copied().unwrap_or(1);
@@ -70,9 +75,9 @@ fn spec(name: &str, partitions: i32, config: &[(&str, &str)]) -> TopicSpec {
 
 /// The range assignment gives equal partition numbers to one member only for topics of equal width.
 fn check_equal_inputs(plan: &Plan, counts: &BTreeMap<String, i32>) -> Result<()> {
-    for part in &plan.subtopologies {
-        let topics = part.sources.iter().filter_map(|id| plan.topic_read_by(*id));
-        let widths: Vec<_> = topics.filter_map(|topic| counts.get(topic).map(|count| (topic, *count))).collect();
+    for part in 0..plan.subtopologies.len() {
+        let topics = plan.inputs_of(part);
+        let widths: Vec<_> = topics.filter_map(|(_, topic)| counts.get(topic).map(|count| (topic, *count))).collect();
         if widths.windows(2).any(|pair| matches!(pair, [a, b] if a.1 != b.1)) {
             let list: Vec<_> = widths.iter().map(|(topic, count)| format!("{topic} has {count}")).collect();
             let message = format!("topics read together have different partition counts: {}", list.join(", "));

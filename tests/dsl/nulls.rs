@@ -87,5 +87,19 @@ fn a_join_with_a_global_table_drops_null_keys_unless_it_is_a_left_join() {
         |topic| driver.output::<Option<String>, (i64, Option<String>)>(topic, Json).read_values(&mut driver).unwrap();
     assert_eq!(read("inner-out"), []);
     assert_eq!(read("left-out"), [(1, None)]);
-    assert_eq!(driver.counters()["no-row:inner"], 1);
+    assert_eq!((driver.counters()["null:inner"], driver.counters()["no-row:inner"]), (1, 0));
+}
+
+#[test]
+fn a_join_with_a_global_table_drops_null_values_even_if_it_is_a_left_join() {
+    let app = StreamsBuilder::new("demo");
+    let names = app.global_table::<String, String>("names", Text, "names");
+    let numbers: KStream<String, Option<i64>> = app.stream("in", Json);
+    numbers.left_join_global(&names, |key, _| key.clone(), |n, _| n).named("left").to("out", Json);
+    let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    let mut input = driver.input::<String, Option<i64>>("in", Json);
+    input.pipe(&mut driver, "k".into(), None, 0).unwrap();
+    input.pipe(&mut driver, "k".into(), Some(1), 0).unwrap();
+    assert_eq!(driver.output::<String, Option<i64>>("out", Json).read_values(&mut driver).unwrap(), [Some(1)]);
+    assert_eq!(driver.counters()["null:left"], 1);
 }

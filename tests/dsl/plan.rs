@@ -25,18 +25,18 @@ Topologies:
     Source: orders (topics: [orders])
       --> order-rules
     Processor: order-rules (stores: [])
-      --> with-name, select_key-4
+      --> with-name, group_by-4
       <-- orders
     Processor: with-name (stores: [])
       --> to-receipts
       <-- order-rules
     Sink: to-receipts (topic: receipts)
       <-- with-name
-    Processor: select_key-4 (stores: [])
+    Processor: group_by-4 (stores: [])
       --> by-price-repartition-sink
       <-- order-rules
     Sink: by-price-repartition-sink (topic: shop-by-price-repartition)
-      <-- select_key-4
+      <-- group_by-4
 
   Sub-topology: 1
     Source: by-price-repartition-source (topics: [shop-by-price-repartition])
@@ -69,7 +69,7 @@ fn mermaid_shows_topics_stores_and_sinks() {
     s0n1["order-rules"]
     s0n2["with-name"]
     s0n3["to-receipts"]
-    s0n4["select_key-4"]
+    s0n4["group_by-4"]
     s0n5["by-price-repartition"]
   end
   subgraph s1["Sub-topology 1"]

@@ -7,7 +7,7 @@ use crate::{
 
 impl<K: Key, V: Data> KGroupedStream<K, V> {
     /// Folds the values per key into one of the same type; the first value starts it. Records with a null key or value
-    /// are dropped and counted.
+    /// are dropped and counted. A result that is null deletes the row: the next value starts afresh.
     ///
     /// ```
     /// # use headwater::prelude::*;
@@ -22,11 +22,13 @@ impl<K: Key, V: Data> KGroupedStream<K, V> {
     /// ```
     #[track_caller]
     pub fn reduce(self, name: impl Into<Materialized<K, V>>, reduce: impl Fn(V, V) -> V + Shared) -> KTable<K, V> {
+        let null = self.grouped.null_value.clone();
         self.fold("reduce", name.into(), move |_, value, row| {
-            *row = Some(match row.take() {
+            let after = match row.take() {
                 Some(before) => reduce(before, value),
                 None => value,
-            });
+            };
+            *row = Some(after).filter(|after| !null(after));
         })
     }
 }

@@ -29,7 +29,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         select: impl Fn(&K, &V) -> K2 + Shared,
         grouped: impl Into<Grouped<K2, V>>,
     ) -> KGroupedStream<K2, V> {
-        self.select_key(select).group_by_key(grouped)
+        self.with_key("group_by", select).group_by_key(grouped)
     }
 
     /// Brings records of equal keys together for an aggregation. Needs no topic unless the key was changed before.

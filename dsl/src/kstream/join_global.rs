@@ -7,11 +7,11 @@ use std::{
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use headwater_core::{Payload, Result, Serde};
+use headwater_core::{Payload, Result, Serde, serde::is_null};
 
 use super::KStream;
 use crate::{
-    bounds::{Data, Shared},
+    bounds::{Data, Shared, Value},
     global::GlobalTable,
     plan::NodeKind,
     task::{Blame, GlobalReader, Slot},
@@ -23,7 +23,8 @@ const KEPT_ROWS: usize = 10_000;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Joins each record with the row of a global table under the key that `select` names. A record whose key is null
-    /// or has no row is dropped. Only the stream's records cause results; time and key stay the stream's.
+    /// or has no row, or whose value is null, is dropped and counted. Only the stream's records cause results; time and
+    /// key stay the stream's.
     ///
     /// ```
     /// # use headwater::prelude::*;
@@ -45,11 +46,15 @@ impl<K: Data, V: Data> KStream<K, V> {
         table: &GlobalTable<KT, VT>,
         select: impl Fn(&K, &V) -> KT + Shared,
         join: impl Fn(V, VT) -> VO + Shared,
-    ) -> KStream<K, VO> {
+    ) -> KStream<K, VO>
+    where
+        V: Value,
+    {
         self.global_join(table, false, select, move |value, row: Option<VT>| row.map(|row| join(value, row)))
     }
 
-    /// As [`KStream::join_global`], but a record without row stays, joined with `None`.
+    /// As [`KStream::join_global`], but a record without row stays, joined with `None`; so does one with a null
+    /// key. A null value is dropped and counted.
     ///
     /// ```
     /// # use headwater::prelude::*;
@@ -68,7 +73,10 @@ impl<K: Data, V: Data> KStream<K, V> {
         table: &GlobalTable<KT, VT>,
         select: impl Fn(&K, &V) -> KT + Shared,
         join: impl Fn(V, Option<VT>) -> VO + Shared,
-    ) -> KStream<K, VO> {
+    ) -> KStream<K, VO>
+    where
+        V: Value,
+    {
         self.global_join(table, true, select, move |value, row| Some(join(value, row)))
     }
 
@@ -79,7 +87,10 @@ impl<K: Data, V: Data> KStream<K, V> {
         left: bool,
         select: impl Fn(&K, &V) -> KT + Shared,
         join: impl Fn(V, Option<VT>) -> Option<VO> + Shared,
-    ) -> KStream<K, VO> {
+    ) -> KStream<K, VO>
+    where
+        V: Value,
+    {
         let op = if left { "left_join_global" } else { "join_global" };
         let kind = NodeKind::GlobalJoin { store: table.store.clone(), left };
         let (table, select, join) = (table.clone(), Arc::new(select), Arc::new(join));
@@ -87,8 +98,19 @@ impl<K: Data, V: Data> KStream<K, V> {
             wiring.target::<K, V>(id, move |builder, id| -> Result<Target<K, V>> {
                 let next = builder.next::<K, VO>(id)?;
                 let rows = Rows::new(&table, builder.env.global(&table.store)?);
-                let dropped = builder.context.memo.slot(&format!("no-row:{}", builder.node(id)?.name), 0)?;
-                Ok(Rc::new(GlobalJoin { id, rows, select: select.clone(), join: join.clone(), next, dropped }))
+                let name = &builder.node(id)?.name;
+                let dropped = builder.context.memo.slot(&format!("no-row:{name}"), 0)?;
+                let nulls = builder.context.memo.slot(&format!("null:{name}"), 0)?;
+                Ok(Rc::new(GlobalJoin {
+                    id,
+                    left,
+                    rows,
+                    select: select.clone(),
+                    join: join.clone(),
+                    next,
+                    dropped,
+                    nulls,
+                }))
             });
         });
         KStream::new(self.graph.clone(), id)
@@ -119,11 +141,11 @@ impl<KT: Data, VT: Data> Rows<KT, VT> {
         }
     }
 
-    fn get(&self, key: &KT) -> Result<Option<VT>> {
+    fn get(&self, key: &KT) -> Result<Found<VT>> {
         let mut bytes = self.key_bytes.borrow_mut();
         bytes.clear();
         if self.keys.encode(key, &mut bytes).map_err(|e| e.while_encoding("the join's key"))? == Payload::Null {
-            return Ok(None);
+            return Ok(Found::NullKey);
         }
         let mut kept = self.kept.borrow_mut();
         let version = self.reader.version();
@@ -132,15 +154,21 @@ impl<KT: Data, VT: Data> Rows<KT, VT> {
         }
         let hash = self.hasher.hash_one(bytes.as_slice());
         if let Some((_, row)) = kept.find(hash, |(key, _)| key == &*bytes) {
-            return Ok(row.clone());
+            return Ok(Found::Row(row.clone()));
         }
         let row = match self.reader.get(&bytes)? {
             None => None,
             Some(row) => Some(self.values.decode(Some(&row)).map_err(|e| e.while_decoding("the global table's row"))?),
         };
         kept.insert_unique(hash, (bytes.clone(), row.clone()), |(key, _)| self.hasher.hash_one(key.as_slice()));
-        Ok(row)
+        Ok(Found::Row(row))
     }
+}
+
+/// What a look-up found.
+enum Found<VT> {
+    NullKey,
+    Row(Option<VT>),
 }
 
 struct GlobalJoin<S, J, K, KT, VT, VO> {
@@ -149,18 +177,32 @@ struct GlobalJoin<S, J, K, KT, VT, VO> {
     select: Arc<S>,
     join: Arc<J>,
     next: Target<K, VO>,
+    left: bool,
     dropped: Slot,
+    nulls: Slot,
 }
 
-impl<K, V, KT: Data, VT: Data, VO, S, J> Push<K, V> for GlobalJoin<S, J, K, KT, VT, VO>
+impl<K, V: Value, KT: Data, VT: Data, VO, S, J> Push<K, V> for GlobalJoin<S, J, K, KT, VT, VO>
 where
     S: Fn(&K, &V) -> KT,
     J: Fn(V, Option<VT>) -> Option<VO>,
 {
     fn push(&self, meta: Meta<'_>, key: K, value: V) -> Flow {
+        if is_null(&value) {
+            self.nulls.increment();
+            return Ok(());
+        }
         let blame = Blame::new(self.id);
         let table_key = (self.select)(&key, &value);
-        let row = self.rows.get(&table_key)?;
+        let row = match self.rows.get(&table_key)? {
+            Found::Row(row) => row,
+            Found::NullKey if self.left => None,
+            Found::NullKey => {
+                blame.clear();
+                self.nulls.increment();
+                return Ok(());
+            }
+        };
         let joined = (self.join)(value, row);
         blame.clear();
         match joined {

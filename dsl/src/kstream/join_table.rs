@@ -23,7 +23,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// ```
     /// # use headwater::prelude::*;
     /// let app = StreamsBuilder::new("demo");
-    /// let names = app.table::<String, String>("names", Text, "names");
+    /// let names = app.table::<String, String>("names", Text, "airline-names");
     /// app.stream::<String, i64>("in", Json)
     ///     .join_table(&names, |n, name| format!("{name} {n}"), "with-name")
     ///     .to("out", Text);
@@ -52,7 +52,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// ```
     /// # use headwater::prelude::*;
     /// let app = StreamsBuilder::new("demo");
-    /// let names = app.table::<String, String>("names", Text, "names");
+    /// let names = app.table::<String, String>("names", Text, "airline-names");
     /// app.stream::<String, i64>("in", Json)
     ///     .left_join_table(&names, |n, name| format!("{} {n}", name.unwrap_or_else(|| "unknown".into())), "with-name")
     ///     .to("out", Text);

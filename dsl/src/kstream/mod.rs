@@ -7,15 +7,19 @@ mod group_by;
 mod join_global;
 mod join_table;
 mod map;
+mod map_async;
 mod merge;
 mod peek;
+mod process;
 mod repartition;
 mod select_key;
 mod sink;
 mod split;
 mod to;
+mod to_each;
 mod to_table;
 
+pub use process::Processed;
 pub use split::Split;
 
 use std::{marker::PhantomData, rc::Rc};

@@ -1,5 +1,5 @@
 use super::KStream;
-use crate::{bounds::Data, repartition::add_repartition, vocab::Repartitioned};
+use crate::{bounds::Data, repartition::add_partitioned, vocab::Repartitioned};
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Sends the stream through the topic `<app>-<name>-repartition`, always: to spread it over another number of
@@ -18,7 +18,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     #[track_caller]
     pub fn repartition(&self, repartitioned: impl Into<Repartitioned<K, V>>) -> Self {
         let r = repartitioned.into();
-        let id = add_repartition(self, &r.name, &r.keys, &r.values, r.partitions, true);
+        let id = add_partitioned(self, &r.name, &r.keys, &r.values, r.partitions, r.partitioner, true);
         Self::new(self.graph.clone(), id)
     }
 }

@@ -22,8 +22,14 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// ```
     #[track_caller]
     pub fn select_key<K2: Data>(&self, select: impl Fn(&K, &V) -> K2 + Shared) -> KStream<K2, V> {
+        self.with_key("select_key", select)
+    }
+
+    /// As [`KStream::select_key`], for the step called `op`.
+    #[track_caller]
+    pub(super) fn with_key<K2: Data>(&self, op: &str, select: impl Fn(&K, &V) -> K2 + Shared) -> KStream<K2, V> {
         let select = Arc::new(select);
-        self.stateless("select_key", true, move |id, next| SelectKey { id, select: select.clone(), next })
+        self.stateless(op, true, move |id, next| SelectKey { id, select: select.clone(), next })
     }
 }
 

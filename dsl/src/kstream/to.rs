@@ -1,14 +1,15 @@
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::rc::Rc;
 
-use headwater_core::{Error, ErrorKind, Payload, Serde, partition_for_key};
+use headwater_core::{Error, ErrorKind};
 
 use super::KStream;
 use crate::{
     bounds::Data,
     plan::NodeKind,
-    task::{TaskContext, TopicWriter},
+    task::TopicWriter,
     vocab::Produced,
     wire::{Flow, Meta, Push},
+    writing::RecordWriter,
 };
 
 impl<K: Data, V: Data> KStream<K, V> {
@@ -39,48 +40,20 @@ impl<K: Data, V: Data> KStream<K, V> {
                 let NodeKind::To { topic, .. } = &node.kind else {
                     return Err(Error::new(ErrorKind::Internal, "HW0100", "a `to` stands under another step"));
                 };
-                Ok(Rc::new(To {
-                    node: node.name.clone(),
-                    keys: produced.keys.clone(),
-                    values: produced.values.clone(),
-                    topic: builder.env.topic(topic)?,
-                    context: builder.context.clone(),
-                    scratch: RefCell::default(),
-                }))
+                let topic = builder.env.topic(topic)?;
+                Ok(Rc::new(To { topic, writer: RecordWriter::new(builder, id, &produced)? }))
             });
         });
     }
 }
 
 struct To<K, V> {
-    node: String,
-    keys: Arc<dyn Serde<K>>,
-    values: Arc<dyn Serde<V>>,
     topic: Rc<dyn TopicWriter>,
-    context: Rc<TaskContext>,
-    scratch: RefCell<(Vec<u8>, Vec<u8>)>,
+    writer: RecordWriter<K, V>,
 }
 
 impl<K: Data, V: Data> Push<K, V> for To<K, V> {
     fn push(&self, meta: Meta<'_>, key: K, value: V) -> Flow {
-        let mut scratch = self.scratch.borrow_mut();
-        let (key_bytes, value_bytes) = &mut *scratch;
-        key_bytes.clear();
-        value_bytes.clear();
-        let encoding = |what: &str| {
-            let what = what.to_owned();
-            move |error: headwater_core::SerdeError| error.while_encoding(&what).at_node(&self.node)
-        };
-        let key = self.keys.encode(&key, key_bytes).map_err(encoding("the key"))?;
-        let value = self.values.encode(&value, value_bytes).map_err(encoding("the value"))?;
-        let key = (key == Payload::Bytes).then_some(key_bytes.as_slice());
-        let value = (value == Payload::Bytes).then_some(value_bytes.as_slice());
-        let partitions = self.topic.partitions();
-        // A record without key stays on its task's number: the same in every replay.
-        let partition = match key {
-            Some(key) => partition_for_key(key, partitions),
-            None => self.context.id.partition.rem_euclid(partitions.max(1)),
-        };
-        self.topic.send(partition, meta.timestamp, key, value, meta.headers)
+        self.writer.write(&*self.topic, meta, &key, &value)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headwater_core::check_name;
 
-use super::{NodeId, NodeKind, Plan, check_stores, check_suppress, check_windows::check_windows};
+use super::{Node, NodeId, NodeKind, Plan, check_stores, check_suppress, check_windows::check_windows};
 use crate::{error::TopologyError, vocab::OnFailure};
 
 /// Every mistake that the plan alone shows.
@@ -19,6 +19,7 @@ pub(crate) fn check(plan: &Plan) -> Vec<TopologyError> {
     global_joins(plan, &mut found);
     dead_letters(plan, &mut found);
     branches(plan, &mut found);
+    stores(plan, &mut found);
     check_stores::stores(plan, &mut found);
     check_suppress::suppress(plan, &mut found);
     found
@@ -34,7 +35,12 @@ fn names(plan: &Plan, found: &mut Vec<TopologyError>) {
     for node in &plan.nodes {
         check(&node.name, "the node name", &node.name);
         match &node.kind {
-            NodeKind::Source { topic, .. } | NodeKind::To { topic, .. } => check(&node.name, "the topic", topic),
+            NodeKind::To { topic, .. } => check(&node.name, "the topic", topic),
+            NodeKind::Source { topics, .. } | NodeKind::ToEach { topics, .. } => {
+                for topic in topics {
+                    check(&node.name, "the topic", topic);
+                }
+            }
             NodeKind::Repartition { label, .. } => check(&node.name, "the repartition's name", label),
             _ => {}
         }
@@ -70,15 +76,16 @@ fn duplicates(plan: &Plan, found: &mut Vec<TopologyError>) {
                 "the name becomes a topic's name; rename one",
             ));
         }
-        if let NodeKind::Source { topic, .. } = &node.kind
-            && let Some(first) = sources.insert(topic, &node.name)
-        {
-            found.push(TopologyError::new(
-                "HW0103",
-                &node.name,
-                format!("topic {topic} is read twice, by {first} and {}", node.name),
-                "read it once and use the stream several times: each use gets every record",
-            ));
+        let NodeKind::Source { topics, .. } = &node.kind else { continue };
+        for topic in topics {
+            if let Some(first) = sources.insert(topic, &node.name) {
+                found.push(TopologyError::new(
+                    "HW0103",
+                    &node.name,
+                    format!("topic {topic} is read twice, by {first} and {}", node.name),
+                    "read it once and use the stream several times: each use gets every record",
+                ));
+            }
         }
     }
 }
@@ -95,6 +102,7 @@ fn partitions(plan: &Plan, found: &mut Vec<TopologyError>) {
         if !node.kind.needs_keys_together() {
             continue;
         }
+        partitioners(plan, node, found);
         let mut counts: Vec<(String, i32)> = Vec::new();
         for id in plan.sources_met_in(node) {
             if let Some(NodeKind::Repartition { label, partitions: Some(n), .. }) = plan.node(id).map(|n| &n.kind) {
@@ -110,6 +118,27 @@ fn partitions(plan: &Plan, found: &mut Vec<TopologyError>) {
                 "give them the same number of partitions",
             ));
         }
+    }
+}
+
+/// What meets at one store or join must be partitioned alike. Of an input topic nobody knows: it counts as written by
+/// the default partitioner.
+fn partitioners(plan: &Plan, node: &Node, found: &mut Vec<TopologyError>) {
+    let met = plan.sources_met_in(node);
+    let of = |id: &NodeId| match plan.node(*id).map(|node| (&node.name, &node.kind)) {
+        Some((_, NodeKind::Repartition { label, partitioner, .. })) => Some((label.as_str(), partitioner.as_deref())),
+        Some((name, _)) => Some((name.as_str(), None)),
+        None => None,
+    };
+    let ways: Vec<(&str, Option<&str>)> = met.iter().filter_map(of).collect();
+    if ways.windows(2).any(|pair| matches!(pair, [a, b] if a.1 != b.1)) {
+        let list: Vec<_> = ways.iter().map(|(name, by)| format!("{name} by {}", by.unwrap_or("default"))).collect();
+        found.push(TopologyError::new(
+            "HW0166",
+            &node.name,
+            format!("the inputs are partitioned in different ways: {}", list.join(", ")),
+            "give both repartitions the same partitioner under the same name, or none",
+        ));
     }
 }
 
@@ -150,15 +179,29 @@ fn rules(plan: &Plan, found: &mut Vec<TopologyError>) {
 fn topics(plan: &Plan, found: &mut Vec<TopologyError>) {
     let written = plan.output_topics();
     for node in &plan.nodes {
-        if let NodeKind::Source { topic, .. } = &node.kind
-            && written.contains(&topic.as_str())
-        {
+        let NodeKind::Source { topics, pattern, .. } = &node.kind else { continue };
+        if let Some(topic) = topics.iter().find(|topic| written.contains(&topic.as_str())) {
             found.push(TopologyError::new(
                 "HW0109",
                 &node.name,
                 format!("topic {topic} is both read and written by this topology"),
                 "a topology that feeds itself never reaches the end of its input; use another topic",
             ));
+        }
+        let flaw = match pattern {
+            None if topics.is_empty() => "no topic is named".to_owned(),
+            None => continue,
+            Some(pattern) => match regex::Regex::new(pattern) {
+                Ok(_) => continue,
+                Err(error) => format!("{pattern} is no regular expression: {error}"),
+            },
+        };
+        found.push(TopologyError::new("HW0165", &node.name, flaw, "name at least one topic, or correct the pattern"));
+    }
+    for node in &plan.nodes {
+        if matches!(&node.kind, NodeKind::ToEach { topics, .. } if topics.is_empty()) {
+            let reason = "there is no topic to choose from".to_owned();
+            found.push(TopologyError::new("HW0165", &node.name, reason, "name the topics that records may go to"));
         }
     }
     if !plan.nodes.iter().any(|node| matches!(node.kind, NodeKind::Source { .. })) {
@@ -177,6 +220,22 @@ fn global_joins(plan: &Plan, found: &mut Vec<TopologyError>) {
         if !plan.global_stores.contains_key(store) {
             let reason = format!("the global table {store} is not one of this topology");
             found.push(TopologyError::new("HW0115", &node.name, reason, "make it with the same StreamsBuilder"));
+        }
+    }
+}
+
+fn stores(plan: &Plan, found: &mut Vec<TopologyError>) {
+    for node in &plan.nodes {
+        for store in node.kind.stores().iter().filter(|store| !plan.stores.contains_key(*store)) {
+            let reason = format!("the store {store} is not one of this topology");
+            found.push(TopologyError::new("HW0160", &node.name, reason, "make it with the same StreamsBuilder"));
+        }
+    }
+    for store in plan.stores.keys() {
+        if !plan.nodes.iter().any(|node| node.kind.stores().contains(store)) {
+            let reason = "no processor was given this store".to_owned();
+            let help = "name it among the resources of process(..), or leave it out";
+            found.push(TopologyError::new("HW0164", store, reason, help));
         }
     }
 }
@@ -201,7 +260,9 @@ fn dead_letters(plan: &Plan, found: &mut Vec<TopologyError>) {
 fn table_above(plan: &Plan, id: NodeId) -> Option<&str> {
     let mut open = plan.node(id)?.parents.clone();
     while let Some(node) = open.pop().and_then(|at| plan.node(at)) {
-        if let Some(store) = node.kind.stores().first() {
+        // What a processor forwards is made of the record it was called for.
+        let is_processor = matches!(&node.kind, NodeKind::Stateful { op, .. } if op.starts_with("process"));
+        if let Some(store) = node.kind.stores().first().filter(|_| !is_processor) {
             return Some(store);
         }
         if !matches!(node.kind, NodeKind::Repartition { topic: Some(_), .. }) {

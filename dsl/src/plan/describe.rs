@@ -34,8 +34,12 @@ impl Plan {
         let parents = names(node.parents.iter().filter_map(|id| self.node(*id)).map(|p| half_name(p, "source")));
         let name = &node.name;
         match &node.kind {
-            NodeKind::Source { topic, .. } => {
-                let _ = writeln!(out, "    Source: {name} (topics: [{topic}])\n      --> {children}");
+            NodeKind::Source { pattern: Some(pattern), .. } => {
+                let _ = writeln!(out, "    Source: {name} (topics: {pattern})\n      --> {children}");
+            }
+            NodeKind::Source { topics, .. } => {
+                let topics = topics.join(", ");
+                let _ = writeln!(out, "    Source: {name} (topics: [{topics}])\n      --> {children}");
             }
             NodeKind::Repartition { topic: Some(topic), .. } if reads => {
                 let _ = writeln!(out, "    Source: {name}-source (topics: [{topic}])\n      --> {children}");
@@ -45,6 +49,10 @@ impl Plan {
             }
             NodeKind::To { topic, .. } => {
                 let _ = writeln!(out, "    Sink: {name} (topic: {topic})\n      <-- {parents}");
+            }
+            NodeKind::ToEach { topics, .. } => {
+                let topics = topics.join(", ");
+                let _ = writeln!(out, "    Sink: {name} (topics: [{topics}])\n      <-- {parents}");
             }
             kind => {
                 let mut stores: Vec<&str> = kind.stores().iter().map(String::as_str).collect();

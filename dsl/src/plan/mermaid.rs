@@ -25,8 +25,15 @@ impl Plan {
                     let _ = writeln!(edges, "  {id} -.- store_{0}[(\"{0}\")]", label(store));
                 }
                 match &node.kind {
-                    NodeKind::Source { topic, .. } => {
-                        let _ = writeln!(edges, "  {0}([\"{0}\"]) --> {id}", label(topic));
+                    NodeKind::Source { topics, pattern, .. } => {
+                        for topic in topics.iter().chain(pattern.as_ref().filter(|_| topics.is_empty())) {
+                            let _ = writeln!(edges, "  {0}([\"{0}\"]) --> {id}", label(topic));
+                        }
+                    }
+                    NodeKind::ToEach { topics, .. } => {
+                        for topic in topics {
+                            let _ = writeln!(edges, "  {id} --> {0}([\"{0}\"])", label(topic));
+                        }
                     }
                     NodeKind::Repartition { topic: Some(topic), .. } if reads => {
                         let _ = writeln!(edges, "  {0}([\"{0}\"]) --> {id}", label(topic));

@@ -9,10 +9,12 @@ mod closing;
 mod cut;
 mod describe;
 mod diff;
+mod kafka;
 mod lineage;
 mod mermaid;
 mod node;
 mod partitions;
+mod patterns;
 mod version;
 mod windows;
 
@@ -21,6 +23,6 @@ pub(crate) use cut::cut;
 pub use diff::PlanDiff;
 pub(crate) use lineage::insert_repartitions;
 pub use node::{
-    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OldValues, Plan, RuleSpec, StoreKind, StoreOptions, StoreSpec,
-    Subtopology,
+    EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OffsetReset, OldValues, Plan, RuleSpec, StoreKind, StoreOptions,
+    StoreSpec, Subtopology,
 };

@@ -50,12 +50,19 @@ pub struct Node {
 pub enum NodeKind {
     /// Reads a topic.
     Source {
-        /// The topic.
-        topic: String,
+        /// The topics. For a pattern those that match, once a run has looked them up.
+        #[serde(alias = "topic", deserialize_with = "one_or_several")]
+        topics: Vec<String>,
+        /// The regular expression that the topics' names match.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pattern: Option<String>,
         /// The key's format.
         key: String,
         /// The value's format.
         value: String,
+        /// Where to begin without a committed offset; the earliest record if it is not said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reset: Option<OffsetReset>,
         /// The topic for records that cannot be decoded; without it they stop the program.
         #[serde(skip_serializing_if = "Option::is_none")]
         dead_letter: Option<String>,
@@ -82,6 +89,9 @@ pub enum NodeKind {
         /// The number of partitions, if the user chose it. Otherwise as many as the widest upstream topic.
         #[serde(skip_serializing_if = "Option::is_none")]
         partitions: Option<i32>,
+        /// The name of the user's partitioner, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        partitioner: Option<String>,
         /// Whether the user asked for the topic even with an unchanged key.
         forced: bool,
         /// The key's format.
@@ -154,11 +164,48 @@ pub enum NodeKind {
         /// The value's format.
         value: String,
     },
+    /// Writes each record to one of several topics.
+    ToEach {
+        /// The topics.
+        topics: Vec<String>,
+        /// The key's format.
+        key: String,
+        /// The value's format.
+        value: String,
+    },
     /// Writes to a sink outside the log.
     Sink {
         /// What and where.
         sink: SinkSpec,
     },
+}
+
+/// Where a source begins in a partition of which no offset has been committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OffsetReset {
+    /// At the first record there is.
+    Earliest,
+    /// Behind the last record there is.
+    Latest,
+    /// At the first record that is at most so many milliseconds old by the run's clock.
+    ByDuration(i64),
+    /// Nowhere: a run does not start without committed offsets (`HW0640`).
+    None,
+}
+
+/// Earlier versions wrote one topic and no list.
+fn one_or_several<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Topics {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(match Topics::deserialize(input)? {
+        Topics::One(topic) => vec![topic],
+        Topics::Several(topics) => topics,
+    })
 }
 
 /// What a step makes of the old values of a table's changes.
@@ -206,6 +253,18 @@ impl NodeKind {
             *of_view = old_values;
         }
         view
+    }
+
+    /// The operator, where one kind has several.
+    pub fn op(&self) -> Option<&str> {
+        match self {
+            Self::Stateless { op, .. }
+            | Self::Stateful { op, .. }
+            | Self::Aggregate { op, .. }
+            | Self::WindowedAggregate { op, .. } => Some(op),
+            Self::GlobalJoin { left, .. } => Some(if *left { "left_join_global" } else { "join_global" }),
+            _ => None,
+        }
     }
 
     /// The stores that the step writes.
@@ -334,6 +393,9 @@ pub enum StoreKind {
 pub struct GlobalStore {
     /// The topic it is filled from; also its changelog.
     pub topic: String,
+    /// How many steps the program had written before it.
+    #[serde(default)]
+    pub after_steps: u32,
     /// The key's format.
     pub key: String,
     /// The value's format.
@@ -402,22 +464,35 @@ impl Plan {
         self.nodes.iter().find(|node| node.name == name)
     }
 
-    /// The topic a source or a repartition reads.
-    pub fn topic_read_by(&self, id: NodeId) -> Option<&str> {
-        match &self.node(id)?.kind {
-            NodeKind::Source { topic, .. } => Some(topic),
-            NodeKind::Repartition { topic, .. } => topic.as_deref(),
-            _ => None,
+    /// The topics a source or a repartition reads.
+    pub fn topics_read_by(&self, id: NodeId) -> &[String] {
+        match self.node(id).map(|node| &node.kind) {
+            Some(NodeKind::Source { topics, .. }) => topics,
+            Some(NodeKind::Repartition { topic: Some(topic), .. }) => std::slice::from_ref(topic),
+            _ => &[],
         }
+    }
+
+    /// Everything that sub-topology `part` reads, node by node: the order of a task's sources.
+    pub fn inputs_of(&self, part: usize) -> impl Iterator<Item = (NodeId, &str)> {
+        let sources = self.subtopologies.get(part).into_iter().flat_map(|part| &part.sources);
+        sources.flat_map(|id| self.topics_read_by(*id).iter().map(|topic| (*id, topic.as_str())))
+    }
+
+    /// The number of the sub-topology that writes to the repartition `topic`.
+    pub fn writer_of(&self, topic: &str) -> Option<usize> {
+        let is_it = |node: &&Node| matches!(&node.kind, NodeKind::Repartition { topic: Some(t), .. } if t == topic);
+        self.nodes.iter().find(is_it).and_then(|node| self.upstream_of(node.id))
     }
 
     /// The topics a user must provide: sources' and global tables', sorted.
     pub fn input_topics(&self) -> Vec<&str> {
         let sources = self.nodes.iter().filter_map(|node| match &node.kind {
-            NodeKind::Source { topic, .. } => Some(topic.as_str()),
+            NodeKind::Source { topics, .. } => Some(topics.iter().map(String::as_str)),
             _ => None,
         });
-        let mut topics: Vec<_> = sources.chain(self.global_stores.values().map(|g| g.topic.as_str())).collect();
+        let mut topics: Vec<_> =
+            sources.flatten().chain(self.global_stores.values().map(|g| g.topic.as_str())).collect();
         topics.sort_unstable();
         topics.dedup();
         topics
@@ -431,6 +506,7 @@ impl Plan {
                 NodeKind::To { topic, .. } | NodeKind::Source { dead_letter: Some(topic), .. } => {
                     topics.push(topic.as_str());
                 }
+                NodeKind::ToEach { topics: several, .. } => topics.extend(several.iter().map(String::as_str)),
                 NodeKind::Validate { rules } => {
                     topics.extend(rules.iter().filter_map(|rule| rule.route.strip_prefix("dead_letter ")));
                 }
@@ -456,9 +532,12 @@ impl Plan {
             .collect()
     }
 
-    /// The number of the sub-topology that writes to the repartition node `id`.
+    /// The number of the sub-topology that writes to the repartition node `id`. It may be the one that reads it too, where
+    /// a table that both halves need holds them together.
     pub fn upstream_of(&self, id: NodeId) -> Option<usize> {
-        self.subtopologies.iter().position(|part| part.nodes.contains(&id) && !part.sources.contains(&id))
+        let writes_only = |part: &Subtopology| part.nodes.contains(&id) && !part.sources.contains(&id);
+        let mut parts = self.subtopologies.iter();
+        parts.clone().position(writes_only).or_else(|| parts.position(|part| part.nodes.contains(&id)))
     }
 
     /// The plan as pretty JSON, stable across runs.

@@ -26,7 +26,9 @@ impl Plan {
         for node in &self.nodes {
             let NodeKind::Repartition { topic: Some(topic), partitions, .. } = &node.kind else { continue };
             let widest = self.upstream_of(node.id).and_then(|part| self.task_count(part, &counts));
-            let count = partitions.or(widest).ok_or_else(|| {
+            // A pattern to which no topic is known yet feeds nothing, into 1 partition.
+            let unfed = || self.patterns_without_topic().next().map(|_| 1);
+            let count = partitions.or(widest).or_else(unfed).ok_or_else(|| {
                 Error::new(ErrorKind::Internal, "HW0100", format!("repartition topic {topic} has no upstream"))
             })?;
             counts.insert(topic.clone(), count);
@@ -37,13 +39,7 @@ impl Plan {
 
     /// How many tasks sub-topology `part` has: the greatest partition count of its sources.
     pub fn task_count(&self, part: usize, counts: &BTreeMap<String, i32>) -> Option<i32> {
-        let part = self.subtopologies.get(part)?;
-        part.sources
-            .iter()
-            .filter_map(|id| self.topic_read_by(*id))
-            .filter_map(|topic| counts.get(topic))
-            .max()
-            .copied()
+        self.inputs_of(part).filter_map(|(_, topic)| counts.get(topic)).max().copied()
     }
 
     /// A store must find all records of a key in one task, so all topics that feed it have equal counts.
@@ -55,8 +51,8 @@ impl Plan {
             let fed_by: Vec<(String, i32)> = self
                 .sources_met_in(node)
                 .into_iter()
-                .filter_map(|id| self.topic_read_by(id))
-                .filter_map(|topic| counts.get(topic).map(|n| (topic.to_owned(), *n)))
+                .flat_map(|id| self.topics_read_by(id))
+                .filter_map(|topic| counts.get(topic).map(|n| (topic.clone(), *n)))
                 .collect();
             let differ = fed_by.windows(2).any(|pair| matches!(pair, [a, b] if a.1 != b.1));
             if differ {
@@ -94,7 +90,12 @@ impl Plan {
         let mut open = vec![id];
         while let Some(at) = open.pop() {
             let Some(node) = self.node(at) else { continue };
-            if at != id && self.topic_read_by(at).is_some() {
+            let reads = match &node.kind {
+                NodeKind::Source { .. } => true,
+                NodeKind::Repartition { topic, .. } => topic.is_some(),
+                _ => false,
+            };
+            if at != id && reads {
                 found.push(at);
             } else {
                 open.extend(&node.parents);

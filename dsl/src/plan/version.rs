@@ -25,6 +25,7 @@ impl Plan {
             match &mut node.kind {
                 NodeKind::Repartition { topic: Some(topic), .. } => internal(topic),
                 NodeKind::To { topic, .. } | NodeKind::Source { dead_letter: Some(topic), .. } => topic.push_str(mark),
+                NodeKind::ToEach { topics, .. } => topics.iter_mut().for_each(|topic| topic.push_str(mark)),
                 NodeKind::Validate { rules } => {
                     for rule in rules.iter_mut().filter(|rule| rule.route.starts_with("dead_letter ")) {
                         rule.route.push_str(mark);

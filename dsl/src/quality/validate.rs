@@ -113,6 +113,13 @@ impl<K: Data, V: Data> Validate<K, V> {
                 let letters = broken.iter().find_map(|place| self.dead_letters.get(*place).and_then(Option::as_ref));
                 let Some(letters) = letters else { return Ok(()) };
                 let message = format!("broke {names} of {}", self.name);
+                if !self.context.has_record() {
+                    let what =
+                        format!("a record that a timer forwarded {message}, but only an input can be a dead letter");
+                    return Err(Error::new(ErrorKind::User, "HW0246", what)
+                        .at_node(&self.name)
+                        .help("test it in the processor, or send such records elsewhere with .split()"));
+                }
                 self.context.with_raw(|raw| letters.send(raw, meta.headers, "RuleBroken", &message, Some(&names)))
             }
             Some(Route::Fail) => Err(Error::new(

@@ -32,7 +32,7 @@ impl<K: Data, V: Data> Receiver<K, V> {
         values: Arc<dyn Serde<V>>,
     ) -> Result<Self> {
         let next = builder.next::<K, V>(id)?;
-        let topic: Arc<str> = builder.plan.topic_read_by(id).unwrap_or_default().into();
+        let topic: Arc<str> = builder.plan.topics_read_by(id).first().map_or("", String::as_str).into();
         let context = builder.context.clone();
         let queues = (0..builder.env.upstream_tasks(&topic))
             .map(|upstream| context.queue(&upstream_queue(&topic, upstream as u64)))

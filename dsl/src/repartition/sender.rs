@@ -11,10 +11,12 @@ use headwater_core::{Error, ErrorKind, Headers, Payload, Result, Serde, Timestam
 use super::envelope::{Content, Envelope};
 use crate::{
     bounds::Data,
+    placing::Placing,
     plan::{NodeId, NodeKind},
     task::{
         CommitStep, Emitter, Lineage, Queue, Slot, TaskContext, TopicWriter, emitters_of, lineage, minimum, queues_of,
     },
+    vocab::Partitioner,
     wire::{Flow, Meta, Push, TaskBuilder},
 };
 
@@ -36,6 +38,7 @@ pub(super) struct Sender<K, V> {
     values: Arc<dyn Serde<V>>,
     topic: Rc<dyn TopicWriter>,
     null_keys: Slot,
+    placing: Placing<K, V>,
     context: Rc<TaskContext>,
     marks: Rc<Marks>,
     scratch: RefCell<(Vec<u8>, Vec<u8>)>,
@@ -57,6 +60,7 @@ impl<K: Data, V: Data> Sender<K, V> {
         id: NodeId,
         keys: Arc<dyn Serde<K>>,
         values: Arc<dyn Serde<V>>,
+        partitioner: Option<Partitioner<K, V>>,
     ) -> Result<Self> {
         let node = builder.node(id)?;
         let NodeKind::Repartition { topic: Some(name), .. } = &node.kind else {
@@ -88,6 +92,7 @@ impl<K: Data, V: Data> Sender<K, V> {
             keys,
             values,
             null_keys: context.memo.slot(&format!("null-key:{}", node.name), 0)?,
+            placing: Placing::new(builder, id, partitioner)?,
             topic,
             context,
             marks,
@@ -98,6 +103,7 @@ impl<K: Data, V: Data> Sender<K, V> {
 
 impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
     fn push(&self, meta: Meta<'_>, key: K, value: V) -> Flow {
+        let placement = self.placing.choose(&key, &value, self.topic.partitions())?;
         let mut scratch = self.scratch.borrow_mut();
         let (key_bytes, bytes) = &mut *scratch;
         key_bytes.clear();
@@ -107,6 +113,8 @@ impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
             return Ok(());
         }
         let (time, is_progress) = self.marks.time_of(meta.timestamp);
+        // A record that waits inside the task was not late by the time it came at: nobody may close its window yet.
+        let is_progress = is_progress && self.context.waiting.get() == 0;
         let upstream = u64::try_from(self.context.id.partition).unwrap_or_default();
         bytes.clear();
         let head = Envelope { upstream, time, is_progress, content: Content::Record(Some(&[])) };
@@ -116,11 +124,13 @@ impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
             bytes.clear();
             Envelope { content: Content::Record(None), ..head }.encode_head(bytes);
         }
-        let partition = partition_for_key(key_bytes, self.topic.partitions());
-        if is_progress {
-            self.marks.note(partition, time);
-        }
-        self.topic.send(partition, meta.timestamp, Some(key_bytes), Some(bytes), meta.headers)
+        let by_key = || partition_for_key(key_bytes, self.topic.partitions());
+        self.placing.each(&placement, by_key, |partition| {
+            if is_progress {
+                self.marks.note(partition, time);
+            }
+            self.topic.send(partition, meta.timestamp, Some(key_bytes), Some(bytes), meta.headers)
+        })
     }
 }
 

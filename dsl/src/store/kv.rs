@@ -26,10 +26,10 @@ pub(crate) struct StoreSerdes<K, V> {
 
 /// A store's rows: those in memory over those committed.
 pub(crate) struct KvStore<K, V> {
-    name: String,
-    serdes: StoreSerdes<K, V>,
-    base: Rc<dyn StoreReader>,
-    buffer: RefCell<Buffer<K, V>>,
+    pub(super) name: String,
+    pub(super) serdes: StoreSerdes<K, V>,
+    pub(super) base: Rc<dyn StoreReader>,
+    pub(super) buffer: RefCell<Buffer<K, V>>,
     /// `None` if nobody listens or results go elsewhere.
     emission: Option<Emission<K, V>>,
 }
@@ -65,14 +65,17 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
     /// Changes the row of `key` in place; setting it to `None` deletes it. The row's time becomes the greater of its
     /// own and `timestamp`. Returns false, and does nothing, if the key is null.
     pub(crate) fn update(&self, key: K, meta: Meta<'_>, change: impl FnOnce(&K, &mut Option<V>)) -> Result<bool> {
+        let at_commit = self.emission.as_ref().is_some_and(|emission| emission.when == When::AtCommit);
         self.change(key, meta, |row| {
             let fresh = row.value.is_none();
             change(&row.key, &mut row.value);
-            row.timestamp = if fresh { meta.timestamp } else { row.timestamp.max(meta.timestamp) };
+            // A deletion that waits for the commit has no row to take a time from, as in Kafka Streams' cache.
+            let unknown = at_commit && row.value.is_none();
+            row.timestamp = if fresh || unknown { meta.timestamp } else { row.timestamp.max(meta.timestamp) };
         })
     }
 
-    fn change(&self, key: K, meta: Meta<'_>, change: impl FnOnce(&mut Row<K, V>)) -> Result<bool> {
+    pub(super) fn change(&self, key: K, meta: Meta<'_>, change: impl FnOnce(&mut Row<K, V>)) -> Result<bool> {
         let emission = self.emission.as_ref();
         let with_old = emission.is_some_and(|emission| emission.with_old);
         let at_once = emission.filter(|emission| emission.when == When::AtOnce);
@@ -188,19 +191,19 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
         Ok(found.into_iter().map(|(_, at)| at).collect())
     }
 
-    fn encode_key(&self, key: &K, out: &mut Vec<u8>) -> Result<Payload> {
+    pub(super) fn encode_key(&self, key: &K, out: &mut Vec<u8>) -> Result<Payload> {
         let payload = self.serdes.keys.encode(key, out);
         payload.map_err(|error| error.while_encoding(&format!("the key of store {}", self.name)))
     }
 
-    fn decode_value(&self, stored: &[u8]) -> Result<(Timestamp, V)> {
+    pub(super) fn decode_value(&self, stored: &[u8]) -> Result<(Timestamp, V)> {
         let row = decode_row(stored);
         let (timestamp, value) = row.ok_or_else(|| self.damaged(&"it is cut short, or its format is unknown"))?;
         let value = self.serdes.values.decode(Some(value)).map_err(|error| self.damaged(&error))?;
         Ok((timestamp, value))
     }
 
-    fn damaged(&self, what: &dyn std::fmt::Display) -> Error {
+    pub(super) fn damaged(&self, what: &dyn std::fmt::Display) -> Error {
         Error::new(ErrorKind::State, "HW0205", format!("a row of store {} cannot be read: {what}", self.name)).help(
             "if the key's or value's type or serde was changed, replay into a new version; otherwise wipe the state \
              directory, it is restored from the changelog",

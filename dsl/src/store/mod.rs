@@ -3,15 +3,18 @@
 
 mod buffer;
 mod emission;
+mod handle;
 mod held;
 mod kv;
 mod layout;
+mod scan;
 #[allow(dead_code, reason = "the steps that use all of it are being written")]
 mod timed;
 mod versioned;
 mod window;
 
 pub(crate) use emission::{Emission, When};
+pub use handle::{KeyValueStore, Rows, StoreRef};
 pub(crate) use held::HeldStore;
 pub(crate) use kv::{KvStore, StoreSerdes};
 pub(crate) use layout::start_bound;

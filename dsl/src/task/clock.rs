@@ -41,6 +41,13 @@ impl Queue {
         self.time.get()
     }
 
+    /// Sets its time for a while, and returns the one it had.
+    pub(crate) fn turn_to(&self, time: Timestamp) -> Timestamp {
+        let now = self.time.get();
+        self.time.set(time);
+        now
+    }
+
     /// It spoke: its time is at least `time`.
     pub(crate) fn speak(&self, time: Timestamp) {
         self.time.set(self.time.get().max(time));
@@ -207,7 +214,11 @@ pub(crate) fn queues_of(builder: &TaskBuilder<'_>, id: NodeId) -> Result<Vec<Rc<
                     queues.push(builder.context.queue(&upstream_queue(topic, upstream as u64))?);
                 }
             }
-            NodeKind::Source { topic, .. } => queues.push(builder.context.queue(topic)?),
+            NodeKind::Source { topics, .. } => {
+                for topic in topics {
+                    queues.push(builder.context.queue(topic)?);
+                }
+            }
             _ => {}
         }
     }

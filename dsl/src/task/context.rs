@@ -2,14 +2,20 @@
 //! in the passing of time, and the memo.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
+    panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
 };
 
-use headwater_core::{Headers, Offset, RecordRef, Result, TaskId, Timestamp};
+use headwater_core::{Clock, Headers, Offset, RecordRef, Result, TaskId, Timestamp};
 
-use super::{Memo, Slot, clock::Queue, env::StoreChangeVisitor};
+use super::{
+    Border, Memo, Slot,
+    clock::Queue,
+    env::StoreChangeVisitor,
+    timers::{Punctuation, Timers},
+};
 use crate::{dead_letter::Raw, plan::NodeId, wire::Flow};
 
 /// A step that takes part in commits.
@@ -43,9 +49,18 @@ pub(crate) trait TimeStep {
     fn end_of_input(&self) -> Flow;
 }
 
+/// A step that runs a user's processor.
+pub(crate) trait ProcessorStep {
+    /// The task starts: before its first record.
+    fn init(&self) -> Flow;
+
+    /// The task ends.
+    fn close(&self);
+}
+
 /// A copy of the current record's bytes.
-#[derive(Default)]
-struct KeptRaw {
+#[derive(Default, Clone)]
+pub(super) struct KeptRaw {
     topic: Option<Arc<str>>,
     timestamp: Timestamp,
     has_key: bool,
@@ -69,6 +84,9 @@ impl KeptRaw {
     }
 }
 
+/// Steps with their nodes.
+type Steps<S> = RefCell<Vec<(NodeId, Rc<S>)>>;
+
 /// Shared by all operators of one task.
 pub struct TaskContext {
     pub(crate) id: TaskId,
@@ -77,6 +95,8 @@ pub struct TaskContext {
     pub(crate) stream_time: Slot,
     /// The sender's stream time of the current record, if it came from one of several upstream tasks.
     pub(crate) sender_time: Cell<Option<Timestamp>>,
+    /// Whether a record is being processed: if a step panics it stays so.
+    pub(crate) at_work: Cell<bool>,
     /// Whether the change that a table with history sends right now is one of the past: a newer version of the row is
     /// known. Asked only where [`Plan::is_versioned`](crate::Plan::is_versioned) says so of the table above.
     pub(crate) of_the_past: Cell<bool>,
@@ -90,12 +110,26 @@ pub struct TaskContext {
     /// Whether the task has had nothing to read for long.
     pub(crate) idle: Cell<bool>,
     pub(crate) run_id: u64,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) timers: Timers,
+    /// Whether a processor has asked for a commit since the last one.
+    pub(crate) commit_requested: Cell<bool>,
+    /// The time of what a processor is called for: its record's, or a timer's now. What it stores gets this time.
+    pub(crate) time_now: Cell<Timestamp>,
+    /// The place of the current record's topic among `topics`.
+    pub(crate) source: Cell<usize>,
+    /// The topics that the task reads, in the order of its sources.
+    pub(crate) topics: OnceCell<Vec<String>>,
+    processors: Steps<dyn ProcessorStep>,
     /// The current record's bytes, kept only if a step may dead-letter it later.
-    raw: RefCell<Option<KeptRaw>>,
+    pub(super) raw: RefCell<Option<KeptRaw>>,
+    /// The steps that send records on later than they came, and how many records wait in them.
+    borders: Steps<dyn Border>,
+    pub(crate) waiting: Cell<usize>,
     pub(crate) queues: RefCell<Vec<Rc<Queue>>>,
     /// By node, so from upstream to downstream.
-    commit_steps: RefCell<Vec<(NodeId, Rc<dyn CommitStep>)>>,
-    time_steps: RefCell<Vec<(NodeId, Rc<dyn TimeStep>)>>,
+    commit_steps: Steps<dyn CommitStep>,
+    time_steps: Steps<dyn TimeStep>,
 }
 
 impl std::fmt::Debug for TaskContext {
@@ -105,12 +139,13 @@ impl std::fmt::Debug for TaskContext {
 }
 
 impl TaskContext {
-    pub(crate) fn new(id: TaskId, memo: Memo, run_id: u64) -> Result<Self> {
+    pub(crate) fn new(id: TaskId, memo: Memo, run_id: u64, clock: Arc<dyn Clock>) -> Result<Self> {
         Ok(Self {
             id,
             stream_time: memo.slot("stream-time", Timestamp::MIN)?,
             memo,
             sender_time: Cell::new(None),
+            at_work: Cell::new(false),
             of_the_past: Cell::new(false),
             partition: Cell::new(-1),
             offset: Cell::new(-1),
@@ -118,7 +153,16 @@ impl TaskContext {
             ending: Cell::new(false),
             idle: Cell::new(false),
             run_id,
+            clock,
+            timers: Timers::default(),
+            commit_requested: Cell::new(false),
+            time_now: Cell::new(0),
+            source: Cell::new(0),
+            topics: OnceCell::new(),
+            processors: RefCell::default(),
             raw: RefCell::new(None),
+            borders: RefCell::default(),
+            waiting: Cell::new(0),
             queues: RefCell::default(),
             commit_steps: RefCell::default(),
             time_steps: RefCell::default(),
@@ -136,6 +180,64 @@ impl TaskContext {
         if let Some(raw) = self.raw.borrow_mut().as_mut() {
             raw.keep(topic, record);
         }
+    }
+
+    /// The topic of the current record.
+    pub(crate) fn topic_now(&self) -> Option<&str> {
+        self.topic_of(self.source.get())
+    }
+
+    /// The topic at place `source`.
+    pub(super) fn topic_of(&self, source: usize) -> Option<&str> {
+        self.topics.get()?.get(source).map(String::as_str)
+    }
+
+    /// Whether there is a record that came in: not while a timer fires or a commit sends on what was held back.
+    pub(crate) fn has_record(&self) -> bool {
+        self.offset.get() >= 0
+    }
+
+    /// From now on there is no current record.
+    pub(crate) fn leave_record(&self) {
+        self.partition.set(-1);
+        self.offset.set(-1);
+    }
+
+    /// Fires the timers that are due at `now`; false if none is.
+    pub(crate) fn fire_timers(&self, by: Punctuation, now: Timestamp) -> Result<bool> {
+        if !self.timers.is_due(by, now) {
+            return Ok(false);
+        }
+        self.drain()?;
+        self.leave_record();
+        self.timers.fire(by, now)?;
+        Ok(true)
+    }
+
+    /// Adds the processor of node `id`.
+    pub(crate) fn runs(&self, id: NodeId, step: Rc<dyn ProcessorStep>) {
+        insert(&self.processors, id, step);
+    }
+
+    /// Adds the border of node `id`.
+    pub(crate) fn at_border(&self, id: NodeId, border: Rc<dyn Border>) {
+        insert(&self.borders, id, border);
+    }
+
+    /// Sends on everything that waits in a border, from upstream to downstream.
+    pub(crate) fn drain(&self) -> Flow {
+        if self.waiting.get() == 0 {
+            return Ok(());
+        }
+        let borders: Vec<_> = self.borders.borrow().iter().map(|(_, border)| border.clone()).collect();
+        borders.iter().try_for_each(|border| border.drain())
+    }
+
+    /// Starts all processors, from upstream to downstream.
+    pub(crate) fn init_processors(&self) -> Flow {
+        self.leave_record();
+        let steps: Vec<_> = self.processors.borrow().iter().map(|(_, step)| step.clone()).collect();
+        steps.iter().try_for_each(|step| step.init())
     }
 
     /// Calls `with` with the current record as it came in.
@@ -165,6 +267,12 @@ impl TaskContext {
 
     /// Lets go of all steps, which hold this context in turn: without it a task would keep its stores open for ever.
     pub(crate) fn release(&self) {
+        let processors: Vec<_> = self.processors.borrow_mut().drain(..).collect();
+        for (_, processor) in processors {
+            // A task may end because of a panic, and a second one must not end the process.
+            let _ = catch_unwind(AssertUnwindSafe(|| processor.close()));
+        }
+        self.borders.borrow_mut().clear();
         self.commit_steps.borrow_mut().clear();
         self.time_steps.borrow_mut().clear();
     }
@@ -176,10 +284,14 @@ impl TaskContext {
 
     /// Tells every step, from upstream to downstream, that time moved.
     pub(crate) fn time_moved(&self) -> Flow {
+        // No window may close before the records that came before.
+        self.drain()?;
         for index in 0..self.time_steps.borrow().len() {
             let step = self.time_steps.borrow().get(index).map(|(_, step)| step.clone());
             if let Some(step) = step {
                 step.time_moved()?;
+                // What it closed reaches the steps below before they close.
+                self.drain()?;
             }
         }
         Ok(())
@@ -187,8 +299,7 @@ impl TaskContext {
 
     /// The input has ended. The steps are told so at the commit that follows.
     pub(crate) fn end_of_input(&self) {
-        self.partition.set(-1);
-        self.offset.set(-1);
+        self.leave_record();
         self.ended.set(true);
         self.ending.set(true);
     }
@@ -230,7 +341,7 @@ impl TaskContext {
 }
 
 /// Inserts `step` behind all steps of earlier nodes: a node's parents come before it in the plan.
-fn insert<S: ?Sized>(steps: &RefCell<Vec<(NodeId, Rc<S>)>>, id: NodeId, step: Rc<S>) {
+fn insert<S: ?Sized>(steps: &Steps<S>, id: NodeId, step: Rc<S>) {
     let mut steps = steps.borrow_mut();
     let at = steps.partition_point(|(other, _)| *other <= id);
     steps.insert(at, (id, step));

@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use headwater_core::{Headers, Result, SinkContext, StoreReader, Timestamp};
+use headwater_core::{Clock, Headers, Result, SinkContext, StoreReader, Timestamp};
 
 use crate::sinking::ThreadWriters;
 
@@ -68,6 +68,9 @@ pub trait TaskEnv {
 
     /// What a sink named `sink` is opened with.
     fn sink_context(&self, sink: &str) -> SinkContext;
+
+    /// The run's clock.
+    fn clock(&self) -> Arc<dyn Clock>;
 
     /// A number that marks this run, so that an end of input of an earlier bounded run is not taken for one of this.
     fn run_id(&self) -> u64;

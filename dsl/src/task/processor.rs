@@ -1,13 +1,16 @@
 //! A task's operators as the runtime drives them.
 
 use std::{
+    any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
 };
 
-use headwater_core::{Error, ErrorKind, RecordRef, Result, TaskId, Timestamp};
+use headwater_core::{Error, ErrorKind, Offset, RecordRef, Result, TaskId, Timestamp, TopicPartition};
 
-use super::{Blame, CommitStep, Failures, Memo, Slot, TaskContext, TaskEnv, clock, env::StoreChangeVisitor};
+use super::{
+    Blame, CommitStep, Failures, Memo, Punctuation, Slot, TaskContext, TaskEnv, clock, env::StoreChangeVisitor,
+};
 use crate::{
     dead_letter::Raw,
     plan::{NodeKind, Plan},
@@ -82,13 +85,13 @@ impl ProcessorTask {
     pub fn new(topology: &Topology, id: TaskId, memo: Memo, env: &dyn TaskEnv) -> Result<Self> {
         let plan = topology.plan();
         let part = id.subtopology as usize;
-        let context = Rc::new(TaskContext::new(id, memo, env.run_id())?);
+        let context = Rc::new(TaskContext::new(id, memo, env.run_id(), env.clock())?);
         let failures = Failures::new(&plan.on_failure, env)?;
         let mut builder = TaskBuilder::new(plan, topology.wiring(), part, env, context.clone());
         let mut sources = Vec::new();
-        for node in plan.subtopologies.get(part).map(|p| p.sources.clone()).unwrap_or_default() {
-            let source = builder.source_of(node)?;
-            let topic = plan.topic_read_by(node).unwrap_or_default().to_owned();
+        for (node, topic) in plan.inputs_of(part) {
+            let source = builder.source_of(node, topic)?;
+            let topic = topic.to_owned();
             let node = builder.node(node)?;
             let internal = matches!(node.kind, NodeKind::Repartition { .. });
             let upstream_tasks = if internal { env.upstream_tasks(&topic) } else { 0 };
@@ -96,7 +99,10 @@ impl ProcessorTask {
             sources.push(SourceHandle { topic, internal, node: node.name.clone(), source, upstream_tasks, failed });
         }
         let commit_steps = CommitSteps(context.commit_steps());
-        Ok(Self { context, sources, commit_steps, names: node_names(plan), failures })
+        let _ = context.topics.set(sources.iter().map(|source| source.topic.clone()).collect());
+        let task = Self { context, sources, commit_steps, names: node_names(plan), failures };
+        task.panic_guard().run(|| task.context.init_processors())?;
+        Ok(task)
     }
 
     /// The task's id.
@@ -127,8 +133,42 @@ impl ProcessorTask {
         let Some(handle) = self.sources.get(source) else { return Ok(()) };
         self.context.partition.set(partition);
         self.context.offset.set(record.offset);
+        self.context.source.set(source);
         self.context.idle.set(false);
-        handle.source.process(record).map_err(|error| error.at_node(&handle.node))
+        self.context.at_work.set(true);
+        handle.source.process(record).map_err(|error| error.at_node(&handle.node))?;
+        // After each record, so that where the timers fire does not depend on how records come in batches.
+        self.context.fire_timers(Punctuation::StreamTime, self.context.stream_time.get())?;
+        self.context.at_work.set(false);
+        Ok(())
+    }
+
+    /// Fires the wall-clock timers that are due by the run's clock; true if any did. Call it often, with or without
+    /// records.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn punctuate_wall_clock(&mut self) -> Result<bool> {
+        if self.has_ended() {
+            return Ok(false);
+        }
+        self.context.fire_timers(Punctuation::WallClock, self.context.clock.now_ms())
+    }
+
+    /// A batch of records has been taken: waits for those that a step holds back and sends them on.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn end_of_batch(&mut self) -> Result<()> {
+        self.context.at_work.set(true);
+        self.context.drain()?;
+        self.context.at_work.set(false);
+        Ok(())
+    }
+
+    /// Whether a processor has asked for a commit since the last one.
+    pub fn commit_requested(&self) -> bool {
+        self.context.commit_requested.get()
     }
 
     /// Whether the failure that [`ProcessorTask::process`] has just returned is one that the topology skips or
@@ -147,12 +187,20 @@ impl ProcessorTask {
         let Some(handle) = self.sources.get(source) else { return Ok(()) };
         self.context.partition.set(partition);
         self.context.offset.set(record.offset);
+        self.context.source.set(source);
         if let Some(failed) = &handle.failed {
             failed.increment();
         }
         handle.source.set_aside(record, &mut |raw| {
             self.failures.keep(&Raw { topic: &handle.topic, partition, record: raw }, error)
         })
+    }
+
+    /// The record in whose name a step is at work, or was when it panicked: the last one taken, or one that a step held
+    /// back. `None` between batches, and in what belongs to no record.
+    pub fn at_work_on(&self) -> Option<(TopicPartition, Offset)> {
+        let topic = self.context.topic_now().filter(|_| self.context.at_work.get() && self.context.has_record())?;
+        Some((TopicPartition::new(topic, self.context.partition.get()), self.context.offset.get()))
     }
 
     /// Whether every upstream task of the internal source `source` has ended in this bounded run.
@@ -188,8 +236,8 @@ impl ProcessorTask {
     /// # Errors
     /// If a step fails.
     pub fn before_commit(&mut self) -> Result<()> {
-        self.context.partition.set(-1);
-        self.context.offset.set(-1);
+        self.context.drain()?;
+        self.context.leave_record();
         if self.context.is_ending() {
             return self.context.end_steps();
         }
@@ -206,6 +254,7 @@ impl ProcessorTask {
 
     /// Last part of a commit: the changes are in the store.
     pub fn committed(&mut self) {
+        self.context.commit_requested.set(false);
         self.commit_steps.0.iter().for_each(|step| step.committed());
     }
 
@@ -247,13 +296,7 @@ impl PanicGuard {
     /// What `work` returns, or `HW0220` for a panic.
     pub fn run<R>(&self, work: impl FnOnce() -> Result<R>) -> Result<R> {
         let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-            let text = panic
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "a value that is no text".to_owned());
-            let error = Error::new(ErrorKind::User, "HW0220", format!("the program panicked: {text}"))
-                .help("mend the closure; the record is not lost, it will be read again");
+            let error = panicked(&*panic);
             Err(match Blame::take().and_then(|node| self.names.get(node.0 as usize)) {
                 Some(node) => error.at_node(node),
                 None => error,
@@ -261,6 +304,17 @@ impl PanicGuard {
         });
         result.map_err(|error| error.in_task(self.task))
     }
+}
+
+/// A panic of user code as an error.
+pub(crate) fn panicked(panic: &dyn Any) -> Error {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a value that is no text".to_owned());
+    Error::new(ErrorKind::User, "HW0220", format!("the program panicked: {text}"))
+        .help("mend the closure; the record is not lost, it will be read again")
 }
 
 fn failed_slot(context: &TaskContext, topic: &str) -> Result<Slot> {

@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use headwater_core::{Serde, Timestamp, serde::Auto, serde::Json};
 
-use crate::bounds::{Data, Key, Shared, Value};
-
-/// Chooses a record's event time.
-pub(crate) type Extractor<K, V> = Arc<dyn Fn(&K, &V) -> Timestamp + Send + Sync>;
+use super::{Arrival, EventTime, NegativeTime};
+use crate::{
+    bounds::{Data, Key, Shared, Value},
+    plan::OffsetReset,
+};
 
 /// What happens to a record that cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,7 +22,9 @@ pub enum OnUndecodable {
 pub struct Consumed<K, V> {
     pub(crate) keys: Arc<dyn Serde<K>>,
     pub(crate) values: Arc<dyn Serde<V>>,
-    pub(crate) timestamp: Option<Extractor<K, V>>,
+    pub(crate) event_time: EventTime<K, V>,
+    pub(crate) negative_time: NegativeTime,
+    pub(crate) reset: Option<OffsetReset>,
     pub(crate) on_undecodable: OnUndecodable,
     pub(crate) name: Option<String>,
 }
@@ -32,7 +35,9 @@ impl<K: Data, V: Data> Consumed<K, V> {
         Self {
             keys: Arc::new(keys),
             values: Arc::new(values),
-            timestamp: None,
+            event_time: EventTime::Recorded,
+            negative_time: NegativeTime::Drop,
+            reset: None,
             on_undecodable: OnUndecodable::Fail,
             name: None,
         }
@@ -48,10 +53,58 @@ impl<K: Data, V: Data> Consumed<K, V> {
     }
 
     /// Takes a record's event time (milliseconds since 1970) from its content. Default: the record's own timestamp.
-    /// A record whose time is negative is dropped and counted.
+    /// A record whose time is negative is treated as [`Consumed::on_negative_time`] says.
     #[must_use]
     pub fn timestamp(mut self, extract: impl Fn(&K, &V) -> Timestamp + Shared) -> Self {
-        self.timestamp = Some(Arc::new(extract));
+        self.event_time = EventTime::Content(Arc::new(extract));
+        self
+    }
+
+    /// Works a record's event time out from all that is known of it: also its headers, its own timestamp and the time
+    /// of its partition. Default: the record's own timestamp.
+    ///
+    /// ```
+    /// use headwater::prelude::*;
+    ///
+    /// let app = StreamsBuilder::new("demo");
+    /// // Never more than a minute before what came before.
+    /// let bounded = Consumed::<String, i64>::json().timestamp_by(|arrival| {
+    ///     arrival.timestamp.max(arrival.partition_time.map_or(0, |time| time - minutes(1)))
+    /// });
+    /// app.stream("in", bounded).to("out", Json);
+    /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    /// let mut input = driver.input::<String, i64>("in", Json);
+    /// input.pipe(&mut driver, "k".into(), 1, hours(1)).unwrap();
+    /// input.pipe(&mut driver, "k".into(), 2, 0).unwrap();
+    /// let out = driver.output::<String, i64>("out", Json).read(&mut driver).unwrap();
+    /// assert_eq!(out[1].timestamp, minutes(59));
+    /// ```
+    #[must_use]
+    pub fn timestamp_by(mut self, extract: impl Fn(Arrival<'_, K, V>) -> Timestamp + Shared) -> Self {
+        self.event_time = EventTime::Arrival(Arc::new(extract));
+        self
+    }
+
+    /// Takes the clock's time at which a record is read for its event time. A replay gives other times, and so other
+    /// windows. Default: the record's own timestamp.
+    #[must_use]
+    pub fn wall_clock(mut self) -> Self {
+        self.event_time = EventTime::WallClock;
+        self
+    }
+
+    /// What happens to a record whose event time is negative. Default: it is dropped and counted.
+    #[must_use]
+    pub fn on_negative_time(mut self, negative_time: NegativeTime) -> Self {
+        self.negative_time = negative_time;
+        self
+    }
+
+    /// Where to begin in partitions of which the application has committed no offset yet. Default: at the earliest
+    /// record.
+    #[must_use]
+    pub fn reset(mut self, reset: OffsetReset) -> Self {
+        self.reset = Some(reset);
         self
     }
 
@@ -63,7 +116,8 @@ impl<K: Data, V: Data> Consumed<K, V> {
         self
     }
 
-    /// Names the source in the plan. Default: the topic's name.
+    /// Names the source in the plan. Default: the topic's name; for several topics or a pattern `source-` and the step's
+    /// number.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());

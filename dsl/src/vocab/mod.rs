@@ -1,24 +1,31 @@
 //! The vocabulary objects of Kafka Streams: what a step is told beside its closures.
 
 mod consumed;
+mod event_time;
 mod grouped;
 mod joined;
 mod materialized;
 mod on_failure;
+mod placement;
 mod produced;
 mod repartitioned;
 mod suppressed;
+mod topics;
 
-pub(crate) use consumed::Extractor;
 pub use consumed::{Consumed, OnUndecodable};
+pub(crate) use event_time::EventTime;
+pub use event_time::{Arrival, NegativeTime};
 pub use grouped::Grouped;
 pub use joined::Joined;
 pub use materialized::Materialized;
 pub use on_failure::OnFailure;
+pub(crate) use placement::Partitioner;
+pub use placement::Placement;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;
 pub(crate) use suppressed::BufferBound;
 pub use suppressed::Suppressed;
+pub use topics::Topics;
 
 use headwater_core::serde::{Auto, Json, Postcard, Raw, Text};
 

@@ -76,11 +76,14 @@ pub(super) struct DemoArgs {
 #[derive(Debug, Args)]
 pub(super) struct DescribeArgs {
     /// As a Mermaid flowchart
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with_all = ["json", "kafka"])]
     pub(super) mermaid: bool,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
+    /// As Kafka Streams prints it, with the node names that it generates
+    #[arg(long, conflicts_with = "json")]
+    pub(super) kafka: bool,
     #[command(flatten)]
     pub(super) version: VersionArg,
     #[command(flatten)]

@@ -10,6 +10,8 @@ pub(super) fn describe(program: &dyn Program, args: &DescribeArgs) -> Result<Exi
         topology.plan().to_json()
     } else if args.mermaid {
         topology.plan().mermaid()
+    } else if args.kafka {
+        topology.plan().describe_as_kafka()
     } else {
         topology.describe()
     };

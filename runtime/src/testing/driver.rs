@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use headwater_core::{Error, ErrorKind, Result, TaskId, Timestamp, partition_for_key};
+use headwater_core::{Clock, Error, ErrorKind, ManualClock, Result, TaskId, Timestamp, partition_for_key};
 use headwater_dsl::{Consumed, Materialized, Produced, Topology};
 
 use super::{
@@ -30,6 +30,7 @@ struct Options {
     lake_dir: PathBuf,
     auto_commit: bool,
     stepping: bool,
+    wall_clock_ms: Timestamp,
 }
 
 /// Runs a topology in a test: records in, results out, stores to look into. No broker, no files, no threads.
@@ -57,7 +58,6 @@ pub struct TopologyTestDriver {
     /// In the order of their ids.
     pub(super) tasks: Vec<DrivenTask>,
     pub(super) sinks: DrivenSinks,
-    now_ms: Timestamp,
     /// Whether the run has ended; the next record starts another one.
     ended: bool,
 }
@@ -80,6 +80,7 @@ impl TopologyTestDriver {
             lake_dir: std::env::temp_dir().join("headwater-test-driver"),
             auto_commit: true,
             stepping: false,
+            wall_clock_ms: 0,
         };
         Self::start(topology, options)
     }
@@ -111,7 +112,16 @@ impl TopologyTestDriver {
         Self::start(self.around.topology, Options { lake_dir: dir.to_owned(), ..self.options })
     }
 
-    /// Commits only when told by [`TopologyTestDriver::commit`]. Until then outputs, stores and what is behind a
+    /// Where the driver's wall clock stands at first, in milliseconds since 1970. Starts anew: call it before the first
+    /// record. Default: 0.
+    ///
+    /// # Errors
+    /// If a task's operators cannot be set up.
+    pub fn with_wall_clock(self, at_ms: Timestamp) -> Result<Self> {
+        Self::start(self.around.topology, Options { wall_clock_ms: at_ms, ..self.options })
+    }
+
+    /// Commits only when told by [`TopologyTestDriver::commit`] or asked by a processor. Until then outputs, stores and what is behind a
     /// repartition topic do not see what was piped. Default: a commit after each record.
     #[must_use]
     pub fn without_auto_commit(mut self) -> Self {
@@ -128,6 +138,7 @@ impl TopologyTestDriver {
     }
 
     fn start(topology: Topology, options: Options) -> Result<Self> {
+        let topology = topology.with_topics(options.of_topics.keys().map(String::as_str));
         let plan = topology.plan();
         let count = |topic: &str| options.of_topics.get(topic).copied();
         let mut counts = plan.partition_counts(&|topic| count(topic).or(Some(options.partitions)))?;
@@ -136,13 +147,14 @@ impl TopologyTestDriver {
         }
         let globals = plan.global_stores.keys().map(|store| (store.clone(), Arc::<GlobalRows>::default())).collect();
         let lake_dir = options.lake_dir.clone();
-        let around = Surroundings { topology, counts, globals, lake_dir, run_id: 1 };
+        let clock = Arc::new(ManualClock::at(options.wall_clock_ms));
+        let around = Surroundings { topology, counts, globals, lake_dir, run_id: 1, clock };
         let sinks = DrivenSinks::open(&around)?;
         let mut tasks = Vec::new();
         for id in task_ids(&around) {
-            tasks.push(DrivenTask::start(&around, id, tasks.len(), 0)?);
+            tasks.push(DrivenTask::start(&around, id, tasks.len())?);
         }
-        Ok(Self { options, around, topics: MemoryTopics::default(), tasks, sinks, now_ms: 0, ended: false })
+        Ok(Self { options, around, topics: MemoryTopics::default(), tasks, sinks, ended: false })
     }
 
     /// A way to write to `topic`, which the topology reads.
@@ -253,19 +265,22 @@ impl TopologyTestDriver {
         })
     }
 
-    /// Moves the driver's wall clock. A task that has had no record for 30 seconds says that nobody need wait for it: in
+    /// Moves the driver's wall clock and fires the wall-clock timers that are due then, each once. A task that has had no record for 30 seconds says that nobody need wait for it: in
     /// a live run the windows behind a repartition then close without it.
     ///
     /// # Errors
     /// If a step fails.
     pub fn advance_wall_clock(&mut self, by_ms: i64) -> Result<()> {
-        self.now_ms += by_ms;
+        self.around.clock.advance(by_ms);
+        let now_ms = self.around.clock.now_ms();
         self.or_restart(|driver| {
             let mut fell_idle = false;
+            let mut fired = false;
             for task in &mut driver.tasks {
-                fell_idle |= task.fall_idle_after(MAX_SOURCE_IDLE_MS, driver.now_ms, &driver.topics);
+                fell_idle |= task.fall_idle_after(MAX_SOURCE_IDLE_MS, now_ms, &driver.topics);
+                fired |= task.punctuate_wall_clock()?;
             }
-            if !fell_idle || driver.options.stepping {
+            if driver.options.stepping || !(fell_idle || fired && driver.options.auto_commit) {
                 return Ok(());
             }
             for place in 0..driver.tasks.len() {
@@ -327,7 +342,7 @@ impl TopologyTestDriver {
             for place in 0..self.tasks.len() {
                 while self.step_at(place)? {
                     moved = true;
-                    if self.options.auto_commit || self.options.stepping {
+                    if self.options.auto_commit || self.options.stepping || self.commit_requested(place) {
                         self.commit_at(place)?;
                     }
                 }
@@ -340,7 +355,12 @@ impl TopologyTestDriver {
     }
 
     pub(super) fn step_at(&mut self, place: usize) -> Result<bool> {
-        self.tasks.get_mut(place).map_or(Ok(false), |task| task.step(&self.around, &self.topics, self.now_ms))
+        let now_ms = self.around.clock.now_ms();
+        self.tasks.get_mut(place).map_or(Ok(false), |task| task.step(&self.around, &self.topics, now_ms))
+    }
+
+    fn commit_requested(&self, place: usize) -> bool {
+        self.tasks.get(place).is_some_and(DrivenTask::commit_requested)
     }
 
     pub(super) fn commit_at(&mut self, place: usize) -> Result<()> {

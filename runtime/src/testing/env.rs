@@ -13,7 +13,8 @@ use std::{
 
 use bytes::Bytes;
 use headwater_core::{
-    Error, ErrorKind, Headers, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader, Timestamp,
+    Clock, Error, ErrorKind, Headers, ManualClock, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader,
+    Timestamp,
 };
 use headwater_dsl::{GlobalReader, TaskEnv, ThreadWriters, TopicWriter, Topology};
 
@@ -106,6 +107,8 @@ pub(super) struct Surroundings {
     pub(super) globals: BTreeMap<String, Arc<GlobalRows>>,
     pub(super) lake_dir: PathBuf,
     pub(super) run_id: u64,
+    /// Stands still unless the test moves it.
+    pub(super) clock: Arc<ManualClock>,
 }
 
 impl Surroundings {
@@ -148,9 +151,7 @@ impl TaskEnv for Env<'_> {
 
     fn upstream_tasks(&self, topic: &str) -> usize {
         let plan = self.around.topology.plan();
-        let node = plan.nodes.iter().find(|node| plan.topic_read_by(node.id) == Some(topic));
-        let part = node.and_then(|node| plan.upstream_of(node.id));
-        let tasks = part.and_then(|part| plan.task_count(part, &self.around.counts));
+        let tasks = plan.writer_of(topic).and_then(|part| plan.task_count(part, &self.around.counts));
         tasks.and_then(|tasks| usize::try_from(tasks).ok()).unwrap_or(1)
     }
 
@@ -160,6 +161,10 @@ impl TaskEnv for Env<'_> {
 
     fn sink_context(&self, sink: &str) -> SinkContext {
         self.around.sink_context(sink, self.thread)
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.around.clock.clone()
     }
 
     fn run_id(&self) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
-use headwater_core::{Descriptor, Error, LineageRange, Offset, Result, TaskId, Timestamp, TopicPartition};
+use headwater_core::{Clock, Descriptor, Error, LineageRange, Offset, Result, TaskId, Timestamp, TopicPartition};
 use headwater_dsl::{Memo, ProcessorTask, ThreadWriters};
 
 use super::{
@@ -46,13 +46,14 @@ pub(super) struct DrivenTask {
 
 impl DrivenTask {
     /// Task `id`, which has never run.
-    pub(super) fn start(around: &Surroundings, id: TaskId, thread: usize, now_ms: Timestamp) -> Result<Self> {
+    pub(super) fn start(around: &Surroundings, id: TaskId, thread: usize) -> Result<Self> {
         let plan = around.topology.plan();
         let part = plan.subtopologies.get(id.subtopology as usize).cloned().unwrap_or_default();
         let stores = part.stores.iter().map(|store| (store.clone(), Rc::default())).collect();
         let committed = Committed { stores, memo: BTreeMap::new() };
-        let topics = part.sources.iter().map(|node| plan.topic_read_by(*node).unwrap_or_default());
-        let inputs = topics
+        let inputs = plan
+            .inputs_of(id.subtopology as usize)
+            .map(|(_, topic)| topic)
             .enumerate()
             .filter(|(_, topic)| around.counts.get(*topic).is_some_and(|count| id.partition < *count))
             .map(|(source, topic)| {
@@ -69,7 +70,7 @@ impl DrivenTask {
             committed,
             outbox,
             writers,
-            last_record_ms: now_ms,
+            last_record_ms: around.clock.now_ms(),
             idle: false,
             failed: BTreeMap::new(),
         })
@@ -128,6 +129,7 @@ impl DrivenTask {
                 None => self.processor.process(source, partition, &record)?,
                 Some(failure) => self.processor.set_aside(source, partition, &record, failure)?,
             }
+            self.processor.end_of_batch()?;
             Ok(Some(place))
         });
         let taken = match (taken, at.take()) {
@@ -140,6 +142,16 @@ impl DrivenTask {
         self.last_record_ms = now_ms;
         self.idle = false;
         Ok(true)
+    }
+
+    /// Fires the wall-clock timers that are due; true if any did.
+    pub(super) fn punctuate_wall_clock(&mut self) -> Result<bool> {
+        let guard = self.processor.panic_guard();
+        guard.run(|| self.processor.punctuate_wall_clock())
+    }
+
+    pub(super) fn commit_requested(&self) -> bool {
+        self.processor.commit_requested()
     }
 
     /// A step failed at a record: what was done since the last commit is done again, and the record is set aside then.

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use headwater_core::{Offset, Result, TaskId, TopicPartition};
-use headwater_dsl::{Memo, ProcessorTask};
-use headwater_log::CommittedOffset;
+use headwater_core::{Error, ErrorKind, Offset, Result, TaskId, TopicPartition};
+use headwater_dsl::{Memo, NodeKind, OffsetReset, ProcessorTask};
+use headwater_log::{CommittedOffset, Isolation};
 use headwater_state::StoreChanges;
 
 use super::StreamThread;
@@ -49,7 +49,11 @@ impl StreamThread {
     fn start_task(&mut self, id: TaskId, inputs: &[(usize, TopicPartition)]) -> Result<StreamTask> {
         let partitions: Vec<_> = inputs.iter().map(|(_, partition)| partition.clone()).collect();
         let committed = self.shared.log.committed(self.shared.app(), &partitions)?;
-        let starts = self.shared.log.start_offsets(&partitions)?;
+        let mut starts = self.shared.log.start_offsets(&partitions)?;
+        for (partition, start) in self.resets(id, inputs, &committed)? {
+            self.consumer.seek(&partition, start)?;
+            starts.insert(partition, start);
+        }
         let store = open_task_store(&self.shared, id)?;
         // The memo travels with the offset of the task's first partition.
         let memo = partitions.first().and_then(|first| committed.get(first));
@@ -72,6 +76,7 @@ impl StreamThread {
             failed: self.failed.clone(),
             changes: StoreChanges::new(),
             taken: 0,
+            punctuated: false,
             ended: false,
             complete: false,
             last_record: Instant::now(),
@@ -79,6 +84,33 @@ impl StreamThread {
         };
         self.shared.note_counters(id, task.counters());
         Ok(task)
+    }
+
+    /// Where the task begins in partitions without a committed offset, as far as that is not at their start.
+    fn resets(
+        &self,
+        id: TaskId,
+        inputs: &[(usize, TopicPartition)],
+        committed: &BTreeMap<TopicPartition, CommittedOffset>,
+    ) -> Result<BTreeMap<TopicPartition, Offset>> {
+        let log = &self.shared.log;
+        let mut resets = BTreeMap::new();
+        let nodes: Vec<_> = self.shared.plan().inputs_of(id.subtopology as usize).map(|(node, _)| node).collect();
+        for (source, partition) in inputs.iter().filter(|(_, partition)| !committed.contains_key(partition)) {
+            let node = nodes.get(*source).and_then(|node| self.shared.plan().node(*node));
+            let Some(NodeKind::Source { reset: Some(reset), .. }) = node.map(|node| &node.kind) else { continue };
+            let found = match reset {
+                OffsetReset::Earliest => continue,
+                OffsetReset::Latest => log.end_offsets(std::slice::from_ref(partition), Isolation::ReadCommitted)?,
+                OffsetReset::ByDuration(ms) => {
+                    let from = self.shared.settings.clock.now_ms().saturating_sub(*ms);
+                    log.offsets_for_times(&[(partition.clone(), from)])?
+                }
+                OffsetReset::None => return Err(no_offset(self.shared.app(), partition)),
+            };
+            resets.extend(found);
+        }
+        Ok(resets)
     }
 
     fn queues(
@@ -98,4 +130,10 @@ impl StreamThread {
         };
         inputs.iter().map(make).collect()
     }
+}
+
+fn no_offset(app: &str, partition: &TopicPartition) -> Error {
+    let what = format!("{app} has committed no offset of {partition}, and its source has none to begin at");
+    Error::new(ErrorKind::Config, "HW0640", what)
+        .help("give the source another reset, such as OffsetReset::Earliest, or set the group's offsets")
 }

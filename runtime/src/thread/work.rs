@@ -43,6 +43,7 @@ impl StreamThread {
             }
         }
         for task in self.tasks.values_mut() {
+            task.punctuate_wall_clock()?;
             end_if_done(&self.shared, task, &|partition| self.consumer.position(partition))?;
         }
         self.resume_drained_queues()?;
