@@ -96,7 +96,8 @@ impl<'a> Rows<'a> {
     fn damaged(&self) -> Error {
         Error::new(headwater_core::ErrorKind::State, "HW0205", format!("a row of store {} cannot be read", self.name))
             .help(
-                "read a windowed store with window_store, one of sessions with session_store, one with history with versioned_store, any other with store",
+                "read a windowed store with window_store, one of sessions with session_store, one with history with \
+                 versioned_store, any other with store",
             )
     }
 }
