@@ -4,6 +4,8 @@
 mod runtime {
     mod common;
     mod idleness;
+    mod joins;
+    mod on_kafka;
     mod order;
     mod processors;
     mod replay;

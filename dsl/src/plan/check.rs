@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headwater_core::check_name;
 
-use super::{Node, NodeId, NodeKind, Plan, check_stores, check_suppress};
+use super::{Node, NodeId, NodeKind, Plan, check_stores, check_suppress, check_windows::check_windows};
 use crate::{error::TopologyError, vocab::OnFailure};
 
 /// Every mistake that the plan alone shows.
@@ -12,8 +12,9 @@ pub(crate) fn check(plan: &Plan) -> Vec<TopologyError> {
     let mut found = Vec::new();
     names(plan, &mut found);
     duplicates(plan, &mut found);
-    windows(plan, &mut found);
+    check_windows(plan, &mut found);
     join_windows(plan, &mut found);
+    join_graces(plan, &mut found);
     partitions(plan, &mut found);
     rules(plan, &mut found);
     topics(plan, &mut found);
@@ -91,31 +92,6 @@ fn duplicates(plan: &Plan, found: &mut Vec<TopologyError>) {
     }
 }
 
-fn windows(plan: &Plan, found: &mut Vec<TopologyError>) {
-    for node in &plan.nodes {
-        let NodeKind::WindowedAggregate { size_ms, grace_ms, .. } = &node.kind else { continue };
-        if *size_ms <= 0 {
-            let reason = format!("the window's size is {size_ms} ms");
-            found.push(TopologyError::new("HW0104", &node.name, reason, "a window's size is at least 1 ms"));
-        }
-        match grace_ms {
-            None => found.push(TopologyError::new(
-                "HW0105",
-                &node.name,
-                "the window has no grace".to_owned(),
-                "say how late records may come: .grace(minutes(10)), or .no_grace() for not at all",
-            )),
-            Some(grace) if *grace < 0 => found.push(TopologyError::new(
-                "HW0105",
-                &node.name,
-                format!("the grace is {grace} ms"),
-                "a grace is 0 ms or more",
-            )),
-            Some(_) => {}
-        }
-    }
-}
-
 fn join_windows(plan: &Plan, found: &mut Vec<TopologyError>) {
     for node in &plan.nodes {
         let NodeKind::Stateful { settings, .. } = &node.kind else { continue };
@@ -133,6 +109,31 @@ fn join_windows(plan: &Plan, found: &mut Vec<TopologyError>) {
             Some(_) => continue,
         };
         found.push(TopologyError::new("HW0105", &node.name, reason, help));
+    }
+}
+
+/// A record can wait for the rows of its time only if the table still knows them.
+fn join_graces(plan: &Plan, found: &mut Vec<TopologyError>) {
+    for node in &plan.nodes {
+        let NodeKind::Stateful { op, settings, reads, .. } = &node.kind else { continue };
+        let (true, Some(grace), [table]) = (op.ends_with("join_table"), settings.get("grace_ms"), reads.as_slice())
+        else {
+            continue;
+        };
+        let stores = plan.stores_behind(*table);
+        let history = stores.first().and_then(|store| plan.stores.get(*store)?.options.retention_ms);
+        let (code, reason, help) = if *grace < 0 {
+            ("HW0105", format!("the grace is {grace} ms"), "a grace is 0 ms or more")
+        } else if !plan.is_versioned(*table) {
+            let reason = "the join has a grace, but the table keeps no history".to_owned();
+            ("HW0151", reason, "give the table's store a history with .versioned(..), or leave the grace out")
+        } else if history.is_some_and(|history| history < *grace) {
+            let reason = format!("the grace of {grace} ms is longer than the table's history");
+            ("HW0151", reason, "let the table's history be at least as long as the grace")
+        } else {
+            continue;
+        };
+        found.push(TopologyError::new(code, &node.name, reason, help));
     }
 }
 

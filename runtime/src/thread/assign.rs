@@ -8,7 +8,9 @@ use headwater_log::{CommittedOffset, Isolation};
 use headwater_state::StoreChanges;
 
 use super::StreamThread;
-use crate::{env::Env, memo::from_metadata, queue::RecordQueue, restore::open_task_store, task::StreamTask};
+use crate::{
+    env::Env, lanes::Lanes, memo::from_metadata, queue::RecordQueue, restore::open_task_store, task::StreamTask,
+};
 
 impl StreamThread {
     /// More partitions are this thread's. A task starts when all its partitions are here.
@@ -67,6 +69,7 @@ impl StreamThread {
         };
         let processor = ProcessorTask::new(&self.shared.topology, id, memo, &env)?;
         let queues = self.queues(&processor, inputs, &committed, &starts);
+        let in_order = queues.iter().any(|queue| queue.lanes.is_some());
         let task = StreamTask {
             id,
             processor,
@@ -75,6 +78,9 @@ impl StreamThread {
             partitions,
             failed: self.failed.clone(),
             changes: StoreChanges::new(),
+            in_order,
+            waits: self.shared.bounds.is_some(),
+            hurried: false,
             taken: 0,
             news: false,
             punctuated: false,
@@ -96,6 +102,10 @@ impl StreamThread {
     ) -> Result<BTreeMap<TopicPartition, Offset>> {
         let log = &self.shared.log;
         let mut resets = BTreeMap::new();
+        if self.shared.topology.version() > 1 {
+            // A replay begins at the beginning.
+            return Ok(resets);
+        }
         let nodes: Vec<_> = self.shared.plan().inputs_of(id.subtopology as usize).map(|(node, _)| node).collect();
         for (source, partition) in inputs.iter().filter(|(_, partition)| !committed.contains_key(partition)) {
             let node = nodes.get(*source).and_then(|node| self.shared.plan().node(*node));
@@ -126,6 +136,9 @@ impl StreamThread {
             let start = starts.get(partition).copied().unwrap_or_default();
             let start = committed.get(partition).map_or(start, |committed| committed.offset.max(start));
             let mut queue = RecordQueue::new(partition.clone(), *source, internal, start);
+            // With one sender of one topic there is nothing to choose.
+            let order = processor.order_of(*source).filter(|order| inputs.len() > 1 || order.senders() > 1);
+            queue.lanes = order.map(|order| Lanes::new(order, start));
             queue.bound = self.shared.bounds.as_ref().filter(|_| !internal).and_then(|b| b.get(partition).copied());
             queue
         };
