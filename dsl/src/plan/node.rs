@@ -293,6 +293,12 @@ impl NodeKind {
             Self::WindowedAggregate { size_ms, grace_ms, .. } => {
                 Some(size_ms.saturating_add(grace_ms.unwrap_or_default()))
             }
+            Self::Stateful { settings, .. } => {
+                let lengths = [("size_ms", 1), ("difference_ms", 2), ("gap_ms", 1)];
+                let length = lengths.iter().find_map(|(name, times)| Some(settings.get(*name)?.saturating_mul(*times)));
+                let grace = settings.get("grace_ms").copied().unwrap_or_default();
+                length.map(|length| length.saturating_add(grace))
+            }
             _ => None,
         }
     }
