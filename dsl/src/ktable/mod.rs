@@ -9,6 +9,7 @@ mod map_values;
 mod materialize;
 mod suppress;
 mod to_stream;
+mod transform_values;
 
 use std::{hash::Hash, marker::PhantomData, rc::Rc};
 
