@@ -71,10 +71,6 @@ impl Plan {
                 _ => {}
             }
         }
-        for (name, store) in &self.global_stores {
-            let form = format!("{} to {} of topic {}", store.key, store.value, store.topic);
-            things.push((format!("global store {name}"), form));
-        }
         things
     }
 }
