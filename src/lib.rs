@@ -48,12 +48,13 @@ pub mod prelude {
         serde::{Auto, Json, Postcard, Raw, Text},
     };
     pub use headwater_dsl::{
-        Arrival, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalTable, Grouped, JoinWindows,
-        Joined, KGroupedStream, KGroupedTable, KStream, KTable, KeyValueStore, Materialized, NegativeTime, OffsetReset,
-        OnFailure, Output, Placement, Port, Processed, Processor, ProcessorContext, Produced, Punctuation, Record,
-        Repartitioned, Rule, Rules, SessionWindowedSerde, Severity, Split, StoreRef, StreamJoined, StreamsBuilder,
-        Suppressed, TableJoined, TimeWindowedSerde, Timer, Topics, Topology, TopologyErrors, Tumbling, UserResult,
-        Windowed, WindowedStream, not_null, one_of, range,
+        Arrival, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalTable, GlobalTableReader, Grouped,
+        JoinWindows, Joined, KGroupedStream, KGroupedTable, KStream, KTable, KeyValueStore, Materialized, NegativeTime,
+        OffsetReset, OnFailure, Output, Placement, Port, Processed, Processor, ProcessorContext, Produced, Punctuation,
+        Record, Repartitioned, Rule, Rules, Session, SessionStore, SessionStoreRef, SessionWindowedSerde, Severity,
+        Split, StoreRef, StreamJoined, StreamsBuilder, Suppressed, TableJoined, TableReader, TableRef,
+        TimeWindowedSerde, Timer, Topics, Topology, TopologyErrors, Tumbling, UserResult, VersionedKeyValueStore,
+        VersionedStoreRef, WindowStore, WindowStoreRef, Windowed, WindowedStream, not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;
     pub use headwater_sinks::{ColumnType, Columns, IcebergSink, ParquetSink, day};

@@ -59,7 +59,11 @@ impl<K: Key, V: Data> KTable<K, V> {
         resources.declare(&mut declared);
         let mut stores = vec![name.as_str()];
         stores.extend(declared.stores.iter().map(String::as_str));
-        let kind = NodeKind::stateful("transform_values", &stores);
+        let mut kind = NodeKind::stateful("transform_values", &stores);
+        if let NodeKind::Stateful { reads, .. } = &mut kind {
+            let own = declared.reads.iter().filter(|(_, builder)| *builder == self.graph.token());
+            reads.extend(own.map(|(table, _)| *table));
+        }
         let (resources, make) = (Arc::new(resources), Arc::new(make));
         let id = self.graph.add(Some(&name), "transform_values", kind, vec![self.id], |wiring, id| {
             wire_view(wiring, id, &store);
@@ -74,6 +78,9 @@ impl<K: Key, V: Data> KTable<K, V> {
                 Ok(Rc::new(TransformValues { id, node, transform, rows, context }))
             });
         });
+        if declared.reads.iter().any(|(_, builder)| *builder != self.graph.token()) {
+            self.graph.lock().strangers.push(id);
+        }
         if let Some((output, _)) = declared.outputs.first() {
             let reason = format!("a table's values are transformed with an output, {output}");
             self.graph.mistake(id, "HW0144", reason, "give it stores only; outputs are for process(..)");

@@ -12,6 +12,13 @@ pub(super) fn stores(plan: &Plan, found: &mut Vec<TopologyError>) {
             match store.kind {
                 StoreKind::Versioned => versioned(node, retention.unwrap_or_default(), found),
                 StoreKind::Window => window_retention(node, retention, found),
+                StoreKind::Timed | StoreKind::Session if is_processor(node) => {
+                    let retention = retention.unwrap_or_default();
+                    if retention < 1 {
+                        let reason = format!("store {name} keeps its rows for {retention} ms");
+                        found.push(TopologyError::new("HW0142", &node.name, reason, "a retention is 1 ms or more"));
+                    }
+                }
                 _ if retention.is_some() => found.push(TopologyError::new(
                     "HW0142",
                     &node.name,
@@ -24,6 +31,10 @@ pub(super) fn stores(plan: &Plan, found: &mut Vec<TopologyError>) {
     }
 }
 
+fn is_processor(node: &Node) -> bool {
+    matches!(&node.kind, NodeKind::Stateful { op, .. } if op.starts_with("process"))
+}
+
 fn versioned(node: &Node, history_ms: i64, found: &mut Vec<TopologyError>) {
     if history_ms < 0 {
         let reason = format!("the table's history is {history_ms} ms");
@@ -31,7 +42,7 @@ fn versioned(node: &Node, history_ms: i64, found: &mut Vec<TopologyError>) {
     }
     let keeps_what_it_is_told = match &node.kind {
         NodeKind::Table { .. } => true,
-        NodeKind::Stateful { op, .. } => op == "materialize",
+        NodeKind::Stateful { op, .. } => op == "materialize" || is_processor(node),
         _ => false,
     };
     if !keeps_what_it_is_told {

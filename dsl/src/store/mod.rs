@@ -15,7 +15,10 @@ mod versioned;
 mod window;
 
 pub(crate) use emission::Emission;
-pub use handle::{KeyValueStore, Rows, StoreRef};
+pub use handle::{
+    GlobalTableReader, KeyValueStore, Rows, Session, SessionStore, SessionStoreRef, StoreRef, TableReader, TableRef,
+    VersionedKeyValueStore, VersionedStoreRef, WindowStore, WindowStoreRef,
+};
 pub(crate) use held::HeldStore;
 pub(crate) use kv::{KvStore, StoreSerdes};
 pub use layout::{
