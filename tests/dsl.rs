@@ -11,8 +11,10 @@ mod dsl {
     mod failures;
     mod foreign_key_joins;
     mod grouped_tables;
+    mod join_grace;
     mod map_async;
     mod nulls;
+    mod order_across_repartition;
     mod partitioners;
     mod plan;
     mod process_stores;
