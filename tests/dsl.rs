@@ -4,6 +4,7 @@
 mod dsl {
     mod build_errors;
     mod by_chance;
+    mod cogroup;
     mod commits;
     mod compile_errors;
     mod describe_as_kafka;
@@ -11,6 +12,7 @@ mod dsl {
     mod failures;
     mod foreign_key_joins;
     mod grouped_tables;
+    mod hopping;
     mod join_grace;
     mod map_async;
     mod nulls;
@@ -23,13 +25,16 @@ mod dsl {
     mod punctuation;
     mod quality;
     mod routing;
+    mod sessions;
     mod set_aside;
+    mod sliding;
     mod sources;
     mod stream_joins;
     mod suppress;
     mod table_joins;
     mod tables;
     mod time_across_repartition;
+    mod time_of_sessions_across_repartition;
     mod undecodable;
     mod versioned_tables;
     mod views;

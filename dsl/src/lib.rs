@@ -36,7 +36,7 @@ pub use builder::StreamsBuilder;
 pub use dead_letter::BROKEN_RULES_HEADER;
 pub use error::{TopologyError, TopologyErrors};
 pub use global::GlobalTable;
-pub use kgrouped::{KGroupedStream, WindowedStream};
+pub use kgrouped::{Cogrouped, KGroupedStream, SessionCogrouped, SessionStream, WindowedCogrouped, WindowedStream};
 pub use kgrouped_table::KGroupedTable;
 pub use kstream::{KStream, Processed, Split};
 pub use ktable::KTable;
@@ -51,10 +51,10 @@ pub use processor::{
 pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
 pub use sinking::{AnySink, AnyWriter, ThreadWriters};
 pub use store::{
-    GlobalTableReader, KeyValueStore, Rows, Session, SessionStore, SessionStoreRef, StoreRef, TIMED_ROWS, TableReader,
-    TableRef, TimedKey, VersionedKeyValueStore, VersionedStoreRef, WindowStore, WindowStoreRef, decode_row,
-    decode_timed_key, decode_version, decode_window_key, encode_timed_key, encode_window_key, timed_key_prefix,
-    version_prefix,
+    GlobalTableReader, KeyValueStore, Rows, SessionStore, SessionStoreRef, StoreRef, StoredSession, TIMED_ROWS,
+    TableReader, TableRef, TimedKey, VersionedKeyValueStore, VersionedStoreRef, WindowStore, WindowStoreRef,
+    decode_row, decode_timed_key, decode_version, decode_window_key, encode_timed_key, encode_window_key,
+    timed_key_prefix, version_prefix,
 };
 pub use task::{
     GlobalReader, Memo, Order, PanicGuard, ProcessorTask, Punctuation, SourceHandle, StoreChangeVisitor, TaskContext,
@@ -65,6 +65,6 @@ pub use vocab::{
     Arrival, Consumed, Grouped, JoinWindows, Joined, Materialized, NegativeTime, OnFailure, OnUndecodable, Placement,
     Produced, Repartitioned, StreamJoined, Suppressed, TableJoined, Topics,
 };
-pub use window::{Tumbling, Windowed};
+pub use window::{Hopping, Session, Sliding, Tumbling, Unlimited, Windowed, Windows};
 pub use windowed_serde::{SessionWindowedSerde, TimeWindowedSerde};
 pub use wire::{Change, Flow, Meta};

@@ -32,5 +32,6 @@ pub use progress::Progress;
 pub use settings::Settings;
 pub use snapshot::{create_snapshots, list_snapshots, restore_snapshots};
 pub use testing::{
-    MemorySink, TestInput, TestOutput, TestRecord, TestStore, TestVersionedStore, TestWindowStore, TopologyTestDriver,
+    MemorySink, TestInput, TestOutput, TestRecord, TestSessionStore, TestStore, TestVersionedStore, TestWindowStore,
+    TopologyTestDriver,
 };

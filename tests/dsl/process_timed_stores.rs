@@ -99,7 +99,7 @@ fn rows_older_than_the_retention_are_hidden_late_ones_counted_and_both_hold_afte
 
 fn sessions(rows: &SessionStore<String, i64>, key: &str, words: &[&str]) -> UserResult<String> {
     let key = key.to_owned();
-    let list = |rows: &mut dyn Iterator<Item = Session<i64>>| {
+    let list = |rows: &mut dyn Iterator<Item = StoredSession<i64>>| {
         rows.map(|s| format!("{}-{}={}", s.start, s.end, s.value)).collect::<Vec<_>>().join(" ")
     };
     Ok(match *words {

@@ -9,7 +9,7 @@ const GRACE: i64 = 60;
 const GROUPS: i64 = 7;
 
 /// A record of one input partition: group, amount, time.
-type Input = (i64, i64, i64);
+pub(super) type Input = (i64, i64, i64);
 /// A final result: group, window start, records, sum of amounts.
 type Row = (i64, i64, i64, i64);
 
@@ -30,7 +30,7 @@ impl Random {
 }
 
 /// Partitions whose clocks run at different speeds, with records that come up to 200 late.
-fn inputs(partitions: usize, seed: u64) -> Vec<Vec<Input>> {
+pub(super) fn inputs(partitions: usize, seed: u64) -> Vec<Vec<Input>> {
     let mut random = Random(seed);
     (0..partitions)
         .map(|_| {
@@ -124,7 +124,7 @@ fn driver(build: Build, partitions: usize) -> TopologyTestDriver {
     driver.with_topic_partitions("totals-out", partitions).unwrap().stepping()
 }
 
-fn feed(driver: &mut TopologyTestDriver, topic: &str, inputs: &[Vec<Input>]) {
+pub(super) fn feed(driver: &mut TopologyTestDriver, topic: &str, inputs: &[Vec<Input>]) {
     for (partition, records) in (0..).zip(inputs) {
         let mut input = driver.input::<String, (i64, i64)>(topic, Json).to_partition(partition);
         for (group, amount, time) in records {
@@ -135,7 +135,7 @@ fn feed(driver: &mut TopologyTestDriver, topic: &str, inputs: &[Vec<Input>]) {
 
 /// Runs everything to the end of input, choosing by chance who does what next. One task is slow. With `crashes`, a task
 /// is now and then set back to its last commit.
-fn run(driver: &mut TopologyTestDriver, seed: u64, crashes: bool) {
+pub(super) fn run(driver: &mut TopologyTestDriver, seed: u64, crashes: bool) {
     let mut random = Random(seed);
     let tasks = driver.tasks();
     let slow = random.below(tasks.len());

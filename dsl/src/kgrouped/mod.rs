@@ -1,14 +1,19 @@
 //! Grouped streams: records of equal keys are together and can be folded.
 
 mod aggregate;
+mod cogroup;
 mod count;
 mod fold;
+mod folding;
 mod reduce;
+mod session_stream;
 mod windowed;
 
+pub use cogroup::{Cogrouped, SessionCogrouped, WindowedCogrouped};
+pub use session_stream::SessionStream;
 pub use windowed::WindowedStream;
 
-use crate::{graph::Graph, plan::NodeId, vocab::Grouped, window::Tumbling};
+use crate::{graph::Graph, plan::NodeId, vocab::Grouped, window::Windows};
 
 /// A stream whose records of equal keys are together. Consumed by its one aggregation.
 pub struct KGroupedStream<K, V> {
@@ -28,7 +33,8 @@ impl<K, V> KGroupedStream<K, V> {
         Self { graph, id, grouped }
     }
 
-    /// Divides the records into windows of event time.
+    /// Divides the records into windows of event time: [`Tumbling`](crate::Tumbling), [`Hopping`](crate::Hopping),
+    /// [`Sliding`](crate::Sliding), [`Session`](crate::Session) or [`Unlimited`](crate::Unlimited).
     ///
     /// ```
     /// # use headwater::prelude::*;
@@ -47,7 +53,7 @@ impl<K, V> KGroupedStream<K, V> {
     /// }
     /// assert_eq!(driver.output::<String, i64>("out", Json).read_values(&mut driver).unwrap(), [2]);
     /// ```
-    pub fn windowed_by(self, windows: Tumbling) -> WindowedStream<K, V> {
-        WindowedStream { stream: self, windows }
+    pub fn windowed_by<W: Windows>(self, windows: W) -> W::Stream<K, V> {
+        windows.divide(self)
     }
 }

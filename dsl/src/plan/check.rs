@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headwater_core::check_name;
 
-use super::{Node, NodeId, NodeKind, Plan, check_stores, check_suppress};
+use super::{Node, NodeId, NodeKind, Plan, check_stores, check_suppress, check_windows::check_windows};
 use crate::{error::TopologyError, vocab::OnFailure};
 
 /// Every mistake that the plan alone shows.
@@ -12,7 +12,7 @@ pub(crate) fn check(plan: &Plan) -> Vec<TopologyError> {
     let mut found = Vec::new();
     names(plan, &mut found);
     duplicates(plan, &mut found);
-    windows(plan, &mut found);
+    check_windows(plan, &mut found);
     join_windows(plan, &mut found);
     join_graces(plan, &mut found);
     partitions(plan, &mut found);
@@ -88,31 +88,6 @@ fn duplicates(plan: &Plan, found: &mut Vec<TopologyError>) {
                     "read it once and use the stream several times: each use gets every record",
                 ));
             }
-        }
-    }
-}
-
-fn windows(plan: &Plan, found: &mut Vec<TopologyError>) {
-    for node in &plan.nodes {
-        let NodeKind::WindowedAggregate { size_ms, grace_ms, .. } = &node.kind else { continue };
-        if *size_ms <= 0 {
-            let reason = format!("the window's size is {size_ms} ms");
-            found.push(TopologyError::new("HW0104", &node.name, reason, "a window's size is at least 1 ms"));
-        }
-        match grace_ms {
-            None => found.push(TopologyError::new(
-                "HW0105",
-                &node.name,
-                "the window has no grace".to_owned(),
-                "say how late records may come: .grace(minutes(10)), or .no_grace() for not at all",
-            )),
-            Some(grace) if *grace < 0 => found.push(TopologyError::new(
-                "HW0105",
-                &node.name,
-                format!("the grace is {grace} ms"),
-                "a grace is 0 ms or more",
-            )),
-            Some(_) => {}
         }
     }
 }

@@ -6,12 +6,18 @@ use crate::error::TopologyError;
 /// Every mistake in the stores' options.
 pub(super) fn stores(plan: &Plan, found: &mut Vec<TopologyError>) {
     for node in &plan.nodes {
+        // The step that is the table of the streams is checked in their place.
+        if matches!(&node.kind, NodeKind::Stateful { op, .. } if op == "cogroup_input") {
+            continue;
+        }
         for name in node.kind.stores() {
             let Some(store) = plan.stores.get(name) else { continue };
             let retention = store.options.retention_ms;
             match store.kind {
                 StoreKind::Versioned => versioned(node, retention.unwrap_or_default(), found),
-                StoreKind::Window => window_retention(node, retention, found),
+                StoreKind::Window | StoreKind::Session | StoreKind::Timed if node.kind.windows().is_some() => {
+                    window_retention(node, retention, found);
+                }
                 StoreKind::Timed | StoreKind::Session if is_processor(node) => {
                     let retention = retention.unwrap_or_default();
                     if retention < 1 {

@@ -1,6 +1,6 @@
 //! When the windows of a table close.
 
-use super::{EmitStrategy, NodeId, NodeKind, Plan};
+use super::{NodeId, NodeKind, Plan};
 
 /// When a table's windows are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,25 +42,9 @@ impl Plan {
 /// Tumbling, hopping and unlimited windows say their size, sliding ones the difference, sessions the gap. Ends are those
 /// of [`Windowed`](crate::Windowed).
 fn closing_of(kind: &NodeKind) -> Option<WindowClosing> {
-    match kind {
-        NodeKind::WindowedAggregate { size_ms, grace_ms, emit, .. } => Some(WindowClosing {
-            after_ms: grace_ms.unwrap_or_default(),
-            within_ms: *size_ms,
-            is_final_already: *emit == EmitStrategy::OnWindowClose,
-        }),
-        NodeKind::Stateful { settings, final_within_ms, .. } => {
-            let setting = |name: &str| settings.get(name).copied();
-            let (gap, length) = (setting("gap_ms"), setting("size_ms").or_else(|| setting("difference_ms")));
-            if gap.is_none() && length.is_none() {
-                return None;
-            }
-            let grace = setting("grace_ms").unwrap_or_default();
-            Some(WindowClosing {
-                after_ms: grace.saturating_add(gap.unwrap_or_default()),
-                within_ms: length.unwrap_or_default(),
-                is_final_already: final_within_ms.is_some(),
-            })
-        }
-        _ => None,
-    }
+    kind.windows().map(|windows| WindowClosing {
+        after_ms: windows.closes_after_ms(),
+        within_ms: windows.results_within_ms(),
+        is_final_already: windows.final_only,
+    })
 }

@@ -4,6 +4,7 @@
 mod check;
 mod check_stores;
 mod check_suppress;
+mod check_windows;
 mod closing;
 mod cut;
 mod describe;
@@ -15,6 +16,7 @@ mod node;
 mod partitions;
 mod patterns;
 mod version;
+mod windows;
 
 pub(crate) use check::check;
 pub(crate) use cut::cut;

@@ -15,7 +15,7 @@ use super::{
     memory_topic::{MemoryTopics, StoredRecord},
     output::TestOutput,
     sinks::DrivenSinks,
-    store::{TestStore, TestVersionedStore, TestWindowStore},
+    store::{TestSessionStore, TestStore, TestVersionedStore, TestWindowStore},
     task::DrivenTask,
 };
 
@@ -210,6 +210,18 @@ impl TopologyTestDriver {
         V: headwater_dsl::Data,
     {
         TestWindowStore::new(self, &store.into())
+    }
+
+    /// The committed rows of a store of sessions, of all tasks.
+    ///
+    /// # Errors
+    /// `HW0120` if the topology has no such store, `HW0205` if it holds no sessions.
+    pub fn session_store<K, V>(&self, store: impl Into<Materialized<K, V>>) -> Result<TestSessionStore<'_, K, V>>
+    where
+        K: headwater_dsl::Data,
+        V: headwater_dsl::Data,
+    {
+        TestSessionStore::new(self, &store.into())
     }
 
     /// The committed rows of a store with history, of all tasks.

@@ -19,4 +19,4 @@ pub use driver::TopologyTestDriver;
 pub use input::TestInput;
 pub use memory_sink::MemorySink;
 pub use output::{TestOutput, TestRecord};
-pub use store::{TestStore, TestVersionedStore, TestWindowStore};
+pub use store::{TestSessionStore, TestStore, TestVersionedStore, TestWindowStore};

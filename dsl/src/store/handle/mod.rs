@@ -6,7 +6,7 @@ mod tables;
 mod versioned;
 mod window;
 
-pub use session::{Session, SessionStore, SessionStoreRef};
+pub use session::{SessionStore, SessionStoreRef, StoredSession};
 pub use tables::{GlobalTableReader, TableReader, TableRef};
 pub use versioned::{VersionedKeyValueStore, VersionedStoreRef};
 pub use window::{WindowStore, WindowStoreRef};

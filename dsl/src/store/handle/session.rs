@@ -49,7 +49,7 @@ impl<K, V> std::fmt::Debug for SessionStoreRef<K, V> {
 
 /// A session of a key: both ends belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session<V> {
+pub struct StoredSession<V> {
     /// The time of its first record.
     pub start: Timestamp,
     /// The time of its last record.
@@ -58,7 +58,7 @@ pub struct Session<V> {
     pub value: V,
 }
 
-impl<V> From<TimedRow<V>> for Session<V> {
+impl<V> From<TimedRow<V>> for StoredSession<V> {
     fn from(row: TimedRow<V>) -> Self {
         Self { start: row.sub, end: row.time, value: row.value }
     }
@@ -107,16 +107,16 @@ impl<K: Key, V: Data> SessionStore<K, V> {
         key: &K,
         earliest_end: Timestamp,
         latest_start: Timestamp,
-    ) -> Result<impl DoubleEndedIterator<Item = Session<V>> + use<K, V>> {
+    ) -> Result<impl DoubleEndedIterator<Item = StoredSession<V>> + use<K, V>> {
         let rows = self.rows.fetch(key, &(earliest_end..=Timestamp::MAX))?;
-        Ok(rows.into_iter().filter(move |row| row.sub <= latest_start).map(Session::from))
+        Ok(rows.into_iter().filter(move |row| row.sub <= latest_start).map(StoredSession::from))
     }
 
     /// All sessions of `key`; otherwise as [`SessionStore::find`].
     ///
     /// # Errors
     /// As there.
-    pub fn fetch(&self, key: &K) -> Result<impl DoubleEndedIterator<Item = Session<V>> + use<K, V>> {
+    pub fn fetch(&self, key: &K) -> Result<impl DoubleEndedIterator<Item = StoredSession<V>> + use<K, V>> {
         self.find(key, Timestamp::MIN, Timestamp::MAX)
     }
 }

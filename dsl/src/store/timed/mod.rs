@@ -273,9 +273,12 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
         Ok(memory.within(times))
     }
 
-    /// Every row changed since the last commit, in the order of their last change. Rows that expired unchanged are left
-    /// out, and so are those that came and went.
+    /// Every row changed since the last commit, in the order of their last change; none if nobody is to be told. Rows
+    /// that expired unchanged are left out, and so are those that came and went.
     pub(crate) fn changed(&self) -> Vec<ChangedRow<K, V>> {
+        if self.news == News::None {
+            return Vec::new();
+        }
         let memory = self.memory.borrow();
         let news = memory.in_order_of_change().into_iter().filter(|(_, _, row)| !row.quiet);
         news.map(|(rows, (time, sub), row)| ChangedRow {

@@ -1,13 +1,15 @@
 //! Looking into a driver's stores.
 
+mod session;
 mod versioned;
 mod window;
 
 use std::{ops::ControlFlow, rc::Rc, sync::Arc};
 
 use headwater_core::{Error, Payload, Result, Serde, StoreReader, Timestamp};
-use headwater_dsl::{Data, Materialized, decode_row};
+use headwater_dsl::{Data, Materialized, StoreKind, TIMED_ROWS, decode_row};
 
+pub use session::TestSessionStore;
 pub use versioned::TestVersionedStore;
 pub use window::TestWindowStore;
 
@@ -19,6 +21,7 @@ type StoredRow = (Vec<u8>, Vec<u8>);
 /// The bytes of a store, of all tasks that have one of its name.
 struct Rows<'a> {
     name: String,
+    kind: StoreKind,
     parts: Vec<&'a Rc<SharedStore>>,
 }
 
@@ -29,19 +32,19 @@ impl TopologyTestDriver {
     /// # Errors
     /// `HW0120` if the topology has no such store.
     pub fn store_entries(&self, store: &str) -> Result<usize> {
-        Ok(Rows::new(self, store)?.all()?.len())
+        Ok(Rows::new(self, store)?.range(&[], None)?.len())
     }
 }
 
 impl<'a> Rows<'a> {
     fn new(driver: &'a TopologyTestDriver, name: &str) -> Result<Self> {
         let plan = driver.around.topology.plan();
-        if !plan.stores.contains_key(name) {
+        let Some(kind) = plan.stores.get(name).map(|store| store.kind) else {
             let known: Vec<_> = plan.stores.keys().map(String::as_str).collect();
             return Err(unknown("store", name, "keeps", &known));
-        }
+        };
         let parts = driver.tasks.iter().filter_map(|task| task.store(name)).collect();
-        Ok(Self { name: name.to_owned(), parts })
+        Ok(Self { name: name.to_owned(), kind, parts })
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
@@ -55,7 +58,13 @@ impl<'a> Rows<'a> {
 
     /// Every row, task by task, in key order.
     fn all(&self) -> Result<Vec<StoredRow>> {
-        self.range(&[], None)
+        let (from, to) = TIMED_ROWS;
+        if self.is_timed() { self.range(from, Some(to)) } else { self.range(&[], None) }
+    }
+
+    /// Whether its rows lie by key and then by time.
+    fn is_timed(&self) -> bool {
+        matches!(self.kind, StoreKind::Session | StoreKind::Timed)
     }
 
     /// The rows with `from <= key < to`, task by task, in key order.
@@ -87,7 +96,8 @@ impl<'a> Rows<'a> {
     fn damaged(&self) -> Error {
         Error::new(headwater_core::ErrorKind::State, "HW0205", format!("a row of store {} cannot be read", self.name))
             .help(
-                "read a windowed store with window_store, one with history with versioned_store, any other with store",
+                "read a windowed store with window_store, one of sessions with session_store, one with history with \
+                 versioned_store, any other with store",
             )
     }
 }

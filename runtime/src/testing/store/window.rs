@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use headwater_core::{Result, Serde, Timestamp};
-use headwater_dsl::{Data, Materialized, NodeKind, Windowed, decode_window_key, encode_window_key};
+use headwater_dsl::{
+    Data, Materialized, TimedKey, Windowed, decode_timed_key, decode_window_key, encode_timed_key, encode_window_key,
+};
 
-use super::{Rows, StoredRow, encoded};
+use super::{Rows, encoded};
 use crate::testing::TopologyTestDriver;
 
 /// The rows of a windowed store; see [`TopologyTestDriver::window_store`].
@@ -24,13 +26,9 @@ impl<K, V> std::fmt::Debug for TestWindowStore<'_, K, V> {
 
 impl<'a, K: Data, V: Data> TestWindowStore<'a, K, V> {
     pub(in crate::testing) fn new(driver: &'a TopologyTestDriver, store: &Materialized<K, V>) -> Result<Self> {
-        let nodes = &driver.around.topology.plan().nodes;
-        let size = |kind: &NodeKind| match kind {
-            NodeKind::WindowedAggregate { store: name, size_ms, .. } if name == store.name() => Some(*size_ms),
-            _ => None,
-        };
         let rows = Rows::new(driver, store.name())?;
-        let size_ms = nodes.iter().find_map(|node| size(&node.kind)).ok_or_else(|| rows.damaged())?;
+        let length = driver.around.topology.plan().window_length_ms(store.name());
+        let size_ms = length.ok_or_else(|| rows.damaged())?;
         let (keys, values) = store.serdes();
         Ok(Self { rows, keys, values, size_ms })
     }
@@ -41,7 +39,11 @@ impl<'a, K: Data, V: Data> TestWindowStore<'a, K, V> {
     /// If the row is not of this type.
     pub fn get(&self, key: &K, start: Timestamp) -> Result<Option<V>> {
         let Some(key) = encoded(&*self.keys, key)? else { return Ok(None) };
-        let Some(row) = self.rows.get(&encode_window_key(start, &key))? else { return Ok(None) };
+        let row = match self.rows.is_timed() {
+            true => encode_timed_key(TimedKey { key: &key, time: start, sub: 0 }),
+            false => encode_window_key(start, &key),
+        };
+        let Some(row) = self.rows.get(&row)? else { return Ok(None) };
         Ok(Some(self.rows.decode(&*self.values, &row)?.1))
     }
 
@@ -50,7 +52,7 @@ impl<'a, K: Data, V: Data> TestWindowStore<'a, K, V> {
     /// # Errors
     /// As [`TestWindowStore::get`].
     pub fn all(&self) -> Result<Vec<(Windowed<K>, V)>> {
-        self.typed(&self.rows.all()?)
+        self.fetch_all(Timestamp::MIN, Timestamp::MAX)
     }
 
     /// The values of `key` in the windows that start from `from` to `to`, both included, in the order of their starts.
@@ -60,8 +62,8 @@ impl<'a, K: Data, V: Data> TestWindowStore<'a, K, V> {
     pub fn fetch(&self, key: &K, from: Timestamp, to: Timestamp) -> Result<Vec<(Timestamp, V)>> {
         let Some(key) = encoded(&*self.keys, key)? else { return Ok(Vec::new()) };
         let mut rows = self.starting(from, to)?;
-        rows.retain(|(stored, _)| decode_window_key(stored).is_some_and(|(_, of)| of == key));
-        Ok(self.typed(&rows)?.into_iter().map(|(windowed, value)| (windowed.start, value)).collect())
+        rows.retain(|row| row.key == key);
+        Ok(self.typed(rows)?.into_iter().map(|(windowed, value)| (windowed.start, value)).collect())
     }
 
     /// The rows of all keys in the windows that start from `from` to `to`, both included: task by task, in the order of
@@ -70,21 +72,39 @@ impl<'a, K: Data, V: Data> TestWindowStore<'a, K, V> {
     /// # Errors
     /// As [`TestWindowStore::get`].
     pub fn fetch_all(&self, from: Timestamp, to: Timestamp) -> Result<Vec<(Windowed<K>, V)>> {
-        self.typed(&self.starting(from, to)?)
+        self.typed(self.starting(from, to)?)
     }
 
-    fn starting(&self, from: Timestamp, to: Timestamp) -> Result<Vec<StoredRow>> {
-        let end = to.checked_add(1).map(|end| encode_window_key(end, &[]));
-        self.rows.range(&encode_window_key(from, &[]), end.as_deref())
+    fn starting(&self, from: Timestamp, to: Timestamp) -> Result<Vec<WindowRow>> {
+        let mut rows = Vec::new();
+        for (key, value) in self.rows.all()? {
+            let (start, key) = match self.rows.is_timed() {
+                true => decode_timed_key(&key).map(|row| (row.time, row.key)),
+                false => decode_window_key(&key).map(|(start, key)| (start, key.to_vec())),
+            }
+            .ok_or_else(|| self.rows.damaged())?;
+            rows.push(WindowRow { start, key, value });
+        }
+        rows.retain(|row| (from..=to).contains(&row.start));
+        if self.rows.is_timed() {
+            rows.sort_by(|a, b| (a.start, &a.key).cmp(&(b.start, &b.key)));
+        }
+        Ok(rows)
     }
 
-    fn typed(&self, rows: &[StoredRow]) -> Result<Vec<(Windowed<K>, V)>> {
-        let typed = rows.iter().map(|(key, row)| {
-            let (start, key) = decode_window_key(key).ok_or_else(|| self.rows.damaged())?;
-            let key = self.rows.decode_key(&*self.keys, key)?;
-            let window = Windowed { key, start, end: start.saturating_add(self.size_ms) };
-            Ok((window, self.rows.decode(&*self.values, row)?.1))
+    fn typed(&self, rows: Vec<WindowRow>) -> Result<Vec<(Windowed<K>, V)>> {
+        let typed = rows.into_iter().map(|row| {
+            let (start, end) = (row.start, row.start.saturating_add(self.size_ms));
+            let key = self.rows.decode_key(&*self.keys, &row.key)?;
+            Ok((Windowed { key, start, end }, self.rows.decode(&*self.values, &row.value)?.1))
         });
         typed.collect()
     }
+}
+
+/// A row of a windowed store, in bytes.
+struct WindowRow {
+    start: Timestamp,
+    key: Vec<u8>,
+    value: Vec<u8>,
 }

@@ -1,19 +1,32 @@
 //! Folds per key and window of event time.
 
-mod fold;
+mod aligned;
+mod output;
+mod session;
+mod sliding;
 
-use super::KGroupedStream;
+use std::{rc::Rc, sync::Arc};
+
+use headwater_core::Result;
+
+pub(crate) use session::Merge;
+
+use super::{
+    KGroupedStream,
+    folding::{Folding, Inlet, Open},
+};
 use crate::{
     bounds::{Data, Key, Shared},
     ktable::KTable,
+    plan::StoreKind,
     vocab::Materialized,
-    window::{Tumbling, Windowed},
+    window::{Session, TimeWindows, Windowed},
 };
 
 /// A grouped stream divided into windows; see [`KGroupedStream::windowed_by`].
 pub struct WindowedStream<K, V> {
-    pub(super) stream: KGroupedStream<K, V>,
-    pub(super) windows: Tumbling,
+    stream: KGroupedStream<K, V>,
+    windows: TimeWindows,
 }
 
 impl<K, V> std::fmt::Debug for WindowedStream<K, V> {
@@ -22,8 +35,14 @@ impl<K, V> std::fmt::Debug for WindowedStream<K, V> {
     }
 }
 
+impl<K, V> WindowedStream<K, V> {
+    pub(crate) fn new(stream: KGroupedStream<K, V>, windows: TimeWindows) -> Self {
+        Self { stream, windows }
+    }
+}
+
 impl<K: Key, V: Data> WindowedStream<K, V> {
-    /// Counts the records per key and window, null values too. A record with a null key, or for a window that has
+    /// Counts the records per key and window, null values too (but for sliding windows). A record with a null key, or for a window that has
     /// closed, is dropped and counted.
     ///
     /// ```
@@ -47,11 +66,11 @@ impl<K: Key, V: Data> WindowedStream<K, V> {
     /// ```
     #[track_caller]
     pub fn count(self, name: impl Into<Materialized<K, i64>>) -> KTable<Windowed<K>, i64> {
-        self.fold("count", name.into(), |_, _, row| *row = Some(row.unwrap_or(0) + 1))
+        self.fold("count", &name.into(), |_, _, row| *row = Some(row.unwrap_or(0) + 1))
     }
 
-    /// Folds the values per key and window into one of the same type; the first value starts it. A result that is null
-    /// deletes the row: the next value starts afresh.
+    /// Folds the values per key and window into one of the same type; the first value starts it. A null result deletes
+    /// the row, and the next record starts it afresh.
     ///
     /// ```
     /// # use headwater::prelude::*;
@@ -76,14 +95,8 @@ impl<K: Key, V: Data> WindowedStream<K, V> {
         name: impl Into<Materialized<K, V>>,
         reduce: impl Fn(V, V) -> V + Shared,
     ) -> KTable<Windowed<K>, V> {
-        let null = self.stream.grouped.null_value.clone();
-        self.fold("reduce", name.into(), move |_, value, row| {
-            let after = match row.take() {
-                Some(before) => reduce(before, value),
-                None => value,
-            };
-            *row = Some(after).filter(|after| !null(after));
-        })
+        let is_null = self.stream.grouped.null_value.clone();
+        self.fold("reduce", &name.into(), move |_, value, row| reduce_into(row, value, &reduce, &*is_null))
     }
 
     /// Folds the records per key and window into an aggregate of any type, changed in place. Null values are handed to
@@ -113,6 +126,71 @@ impl<K: Key, V: Data> WindowedStream<K, V> {
         init: impl Fn() -> A + Shared,
         add: impl Fn(&K, V, &mut A) + Shared,
     ) -> KTable<Windowed<K>, A> {
-        self.fold("aggregate", name.into(), move |key, value, row| add(key, value, row.get_or_insert_with(&init)))
+        self.fold("aggregate", &name.into(), move |key, value, row| add(key, value, row.get_or_insert_with(&init)))
     }
+
+    #[track_caller]
+    fn fold<A: Data>(
+        self,
+        op: &str,
+        store: &Materialized<K, A>,
+        fold: impl Fn(&K, V, &mut Option<A>) + Send + Sync + 'static,
+    ) -> KTable<Windowed<K>, A> {
+        let windows = self.windows;
+        let kind = windows.node_kind(op, &store.name);
+        let into = into_windows(windows, store);
+        self.stream.fold_into(op, kind, store_kind(windows), store, &into, fold)
+    }
+}
+
+/// Takes a value into a row with a reducer; a null result deletes it.
+pub(super) fn reduce_into<V>(
+    row: &mut Option<V>,
+    value: V,
+    reduce: &impl Fn(V, V) -> V,
+    is_null: &(dyn Fn(&V) -> bool + Send + Sync),
+) {
+    let reduced = match row.take() {
+        Some(before) => reduce(before, value),
+        None => value,
+    };
+    *row = Some(reduced).filter(|reduced| !is_null(reduced));
+}
+
+/// How the rows of these windows are laid out.
+pub(super) fn store_kind(windows: TimeWindows) -> StoreKind {
+    match windows {
+        TimeWindows::Aligned(_) => StoreKind::Window,
+        TimeWindows::Sliding(_) => StoreKind::Timed,
+    }
+}
+
+/// Folding into windows.
+pub(super) fn into_windows<K: Key, A: Data>(
+    windows: TimeWindows,
+    store: &Materialized<K, A>,
+) -> Inlet<K, Windowed<K>, A> {
+    let name = store.name.clone();
+    let store = store.clone();
+    let open: Open<K, Windowed<K>, A> = Arc::new(move |builder, id| -> Result<Rc<dyn Folding<K, Windowed<K>, A>>> {
+        Ok(match windows {
+            TimeWindows::Aligned(windows) => aligned::open(builder, id, windows, &store)?,
+            TimeWindows::Sliding(windows) => sliding::open(builder, id, windows, &store)?,
+        })
+    });
+    Inlet { store: name, drop_null_values: windows.drop_null_values(), open }
+}
+
+/// Folding into sessions.
+pub(super) fn into_sessions<K: Key, A: Data>(
+    sessions: Session,
+    store: &Materialized<K, A>,
+    merge: Merge<K, A>,
+) -> Inlet<K, Windowed<K>, A> {
+    let name = store.name.clone();
+    let store = store.clone();
+    let open: Open<K, Windowed<K>, A> = Arc::new(move |builder, id| -> Result<Rc<dyn Folding<K, Windowed<K>, A>>> {
+        Ok(session::open(builder, id, sessions, &store, merge.clone())?)
+    });
+    Inlet { store: name, drop_null_values: false, open }
 }

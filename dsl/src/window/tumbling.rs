@@ -1,25 +1,5 @@
-//! Windows of event time.
-
-use serde::{Deserialize, Serialize};
-
-use headwater_core::{Timestamp, format_timestamp};
-
-/// A key within a window: `start` belongs to the window, `end` does not (milliseconds).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Windowed<K> {
-    /// The key.
-    pub key: K,
-    /// The first millisecond of the window.
-    pub start: Timestamp,
-    /// The first millisecond after the window.
-    pub end: Timestamp,
-}
-
-impl<K: std::fmt::Display> std::fmt::Display for Windowed<K> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} [{}, {})", self.key, format_timestamp(self.start), format_timestamp(self.end))
-    }
-}
+use super::{Aligned, TimeWindows, time_windows};
+use crate::plan::EmitStrategy;
 
 /// Windows of one fixed length that follow each other without gap or overlap, aligned to 1970-01-01T00:00:00Z.
 ///
@@ -34,15 +14,15 @@ impl<K: std::fmt::Display> std::fmt::Display for Windowed<K> {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tumbling {
-    pub(crate) size_ms: i64,
-    pub(crate) grace_ms: Option<i64>,
-    pub(crate) emit: crate::plan::EmitStrategy,
+    size_ms: i64,
+    grace_ms: Option<i64>,
+    emit: EmitStrategy,
 }
 
 impl Tumbling {
     /// Windows of `size_ms` milliseconds. A grace must be stated too: `build()` asks for it.
     pub const fn of(size_ms: i64) -> Self {
-        Self { size_ms, grace_ms: None, emit: crate::plan::EmitStrategy::OnWindowUpdate }
+        Self { size_ms, grace_ms: None, emit: EmitStrategy::OnWindowUpdate }
     }
 
     /// Takes records up to `grace_ms` milliseconds after the window's end.
@@ -61,7 +41,7 @@ impl Tumbling {
     /// Each window's result goes downstream once, when it has closed. Default: on every update, at each commit.
     #[must_use]
     pub const fn emit_on_close(mut self) -> Self {
-        self.emit = crate::plan::EmitStrategy::OnWindowClose;
+        self.emit = EmitStrategy::OnWindowClose;
         self
     }
 
@@ -70,8 +50,10 @@ impl Tumbling {
         self.size_ms
     }
 
-    /// The start of the window that holds `timestamp`.
-    pub(crate) fn start_of(&self, timestamp: Timestamp) -> Timestamp {
-        timestamp - timestamp.rem_euclid(self.size_ms)
+    pub(crate) const fn spec(self) -> TimeWindows {
+        let Self { size_ms, grace_ms, emit } = self;
+        TimeWindows::Aligned(Aligned { size_ms, advance_ms: Some(size_ms), first: 0, grace_ms, emit })
     }
 }
+
+time_windows!(Tumbling);
