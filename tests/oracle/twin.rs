@@ -3,7 +3,7 @@
 use headwater::{dsl::Data, prelude::*};
 
 use super::{
-    case::{Case, Kind, Node, Op, Windows},
+    case::{Case, Kind, Node, Op},
     functions::{self as fns},
 };
 
@@ -37,13 +37,11 @@ pub struct Twin<'a> {
 /// Whether the DSL has this operator; the generator makes no others.
 pub fn can(op: &Op) -> bool {
     match op {
-        Op::Cogroup { .. }
-        | Op::TableTransformValues { .. }
+        Op::TableTransformValues { .. }
         | Op::TableJoin { .. }
         | Op::ForeignKeyJoin { .. }
         | Op::JoinTable { grace: Some(_), .. }
         | Op::JoinStreams { .. } => false,
-        Op::Aggregate { windows, .. } => matches!(windows, Windows::None | Windows::Tumbling { .. }),
         _ => true,
     }
 }
@@ -129,6 +127,7 @@ impl Twin<'_> {
             Op::Aggregate { fold, key, windows, on_close } => {
                 return self.aggregate(id, node.of[0], *fold, *key, *windows, *on_close);
             }
+            Op::Cogroup { key, windows } => return self.cogroup(id, &node.of, *key, *windows),
             Op::JoinTable { kind, grace: None } => {
                 let (table, joined) = (self.table(node.of[1]), Joined::with(&format!("j{id}"), Text, Text));
                 match kind {
