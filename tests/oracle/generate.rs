@@ -37,7 +37,7 @@ pub fn case(seed: u64) -> Case {
         case.nodes[id].out = shown && random.percent(20);
     }
     let topics: Vec<String> = case.nodes.iter().filter_map(|node| node.op.topic().map(str::to_owned)).collect();
-    case.steps = steps(&mut random, &topics, intended::needs_order(&case));
+    case.steps = steps(&mut random, &topics, intended::needs_order(&case), !intended::without_headers(&case));
     case
 }
 

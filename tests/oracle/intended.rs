@@ -83,13 +83,29 @@ fn one_task_has_one_stream_time(case: &Case) -> bool {
     case.nodes.iter().any(ticks) && (sources > 1 || moved())
 }
 
-/// D2: Java's suppress may emit a session or sliding window twice as final; never while event time does not go back.
+/// D2: Java may emit a session or sliding window twice as final; never while event time does not go back. D14: the time
+/// of a cached sliding window's deletion.
 pub fn needs_order(case: &Case) -> bool {
-    let revives = |id: &usize| match &case.nodes[*id].op {
-        Op::Aggregate { windows, .. } | Op::Cogroup { windows, .. } => {
-            matches!(windows, Windows::Session { .. } | Windows::Sliding { .. })
-        }
-        _ => false,
+    let revives = |id: &usize| {
+        matches!(windows_of(&case.nodes[*id].op), Some(Windows::Session { .. } | Windows::Sliding { .. }))
     };
-    case.nodes.iter().any(|node| matches!(node.op, Op::SuppressUntilClosed) && node.of.iter().any(revives))
+    case.nodes.iter().any(|node| match &node.op {
+        Op::SuppressUntilClosed => node.of.iter().any(revives),
+        Op::Aggregate { windows: Windows::Session { .. }, on_close: true, .. } => true,
+        Op::Aggregate { windows: Windows::Sliding { .. }, fold: Fold::Reduce, .. } => case.cached,
+        _ => false,
+    })
+}
+
+/// D13: a cached session's results have headers in Java.
+pub fn without_headers(case: &Case) -> bool {
+    let session = |node: &Node| matches!(windows_of(&node.op), Some(Windows::Session { .. }));
+    case.cached && case.nodes.iter().any(session)
+}
+
+fn windows_of(op: &Op) -> Option<Windows> {
+    match op {
+        Op::Aggregate { windows, .. } | Op::Cogroup { windows, .. } => Some(*windows),
+        _ => None,
+    }
 }

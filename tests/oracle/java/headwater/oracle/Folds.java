@@ -156,7 +156,7 @@ final class Folds {
     private static <V, S extends org.apache.kafka.streams.processor.StateStore> Materialized<String, V, S> kept(
             Build build, int id, Serde<V> values) {
         Materialized<String, V, S> store = Materialized.<String, V, S>as("s" + id).withKeySerde(Build.TEXT).withValueSerde(values);
-        return build.caching(build.defaultRetention ? store : store.withRetention(Build.LONG));
+        return build.caching(build.defaultRetention || build.endless(id) ? store : store.withRetention(Build.LONG));
     }
 
     private static Windows<? extends org.apache.kafka.streams.kstream.Window> windows(JsonNode w) {
