@@ -49,11 +49,12 @@ pub mod prelude {
     };
     pub use headwater_dsl::{
         Arrival, Cogrouped, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalTable, Grouped,
-        Hopping, Joined, KGroupedStream, KGroupedTable, KStream, KTable, KeyValueStore, Materialized, NegativeTime,
-        OffsetReset, OnFailure, Output, Placement, Port, Processed, Processor, ProcessorContext, Produced, Punctuation,
-        Record, Repartitioned, Rule, Rules, Session, SessionStream, SessionWindowedSerde, Severity, Sliding, Split,
-        StoreRef, StreamsBuilder, Suppressed, TimeWindowedSerde, Timer, Topics, Topology, TopologyErrors, Tumbling,
-        Unlimited, UserResult, Windowed, WindowedStream, not_null, one_of, range,
+        Hopping, JoinWindows, Joined, KGroupedStream, KGroupedTable, KStream, KTable, KeyValueStore, Materialized,
+        NegativeTime, OffsetReset, OnFailure, Output, Placement, Port, Processed, Processor, ProcessorContext,
+        Produced, Punctuation, Record, Repartitioned, Rule, Rules, Session, SessionStream, SessionWindowedSerde,
+        Severity, Sliding, Split, StoreRef, StreamJoined, StreamsBuilder, Suppressed, TableJoined, TimeWindowedSerde,
+        Timer, Topics, Topology, TopologyErrors, Tumbling, Unlimited, UserResult, Windowed, WindowedStream, not_null,
+        one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;
     pub use headwater_sinks::{ColumnType, Columns, IcebergSink, ParquetSink, day};

@@ -3,12 +3,14 @@
 
 mod dsl {
     mod build_errors;
+    mod by_chance;
     mod cogroup;
     mod commits;
     mod compile_errors;
     mod describe_as_kafka;
     mod driver;
     mod failures;
+    mod foreign_key_joins;
     mod grouped_tables;
     mod hopping;
     mod map_async;
@@ -24,7 +26,9 @@ mod dsl {
     mod set_aside;
     mod sliding;
     mod sources;
+    mod stream_joins;
     mod suppress;
+    mod table_joins;
     mod tables;
     mod time_across_repartition;
     mod time_of_sessions_across_repartition;

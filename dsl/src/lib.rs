@@ -55,13 +55,13 @@ pub use store::{
     decode_window_key, encode_timed_key, encode_window_key, timed_key_prefix, version_prefix,
 };
 pub use task::{
-    GlobalReader, Memo, PanicGuard, ProcessorTask, Punctuation, SourceHandle, StoreChangeVisitor, TaskContext, TaskEnv,
-    TaskSource, Timer, TopicWriter,
+    GlobalReader, Memo, Order, PanicGuard, ProcessorTask, Punctuation, SourceHandle, StoreChangeVisitor, TaskContext,
+    TaskEnv, TaskSource, Timer, TopicWriter,
 };
 pub use topology::Topology;
 pub use vocab::{
-    Arrival, Consumed, Grouped, Joined, Materialized, NegativeTime, OnFailure, OnUndecodable, Placement, Produced,
-    Repartitioned, Suppressed, Topics,
+    Arrival, Consumed, Grouped, JoinWindows, Joined, Materialized, NegativeTime, OnFailure, OnUndecodable, Placement,
+    Produced, Repartitioned, StreamJoined, Suppressed, TableJoined, Topics,
 };
 pub use window::{Hopping, Session, Sliding, Tumbling, Unlimited, Windowed, Windows};
 pub use windowed_serde::{SessionWindowedSerde, TimeWindowedSerde};

@@ -1,14 +1,14 @@
 //! The one file where types are erased. Each step registers a typed wiring closure under its node; at task start the
 //! closures build push targets from the leaves up, with one downcast per edge and none per record.
 
-use std::{any::Any, collections::HashMap, panic::Location, rc::Rc, sync::Arc};
+use std::{any::Any, cell::RefCell, collections::HashMap, panic::Location, rc::Rc, sync::Arc};
 
 use headwater_core::{Error, ErrorKind, Headers, Result, Timestamp};
 
 use crate::{
     bounds::Data,
     plan::{Node, NodeId, NodeKind, Plan},
-    task::{TaskContext, TaskEnv, TaskSource},
+    task::{TaskContext, TaskEnv, TaskSource, Tie},
 };
 
 /// What travels beside key and value: two registers.
@@ -125,7 +125,11 @@ pub(crate) struct TaskBuilder<'a> {
     pub(crate) context: Rc<TaskContext>,
     built: HashMap<NodeId, Box<dyn Any>>,
     shared: HashMap<String, Box<dyn Any>>,
+    unfinished: Vec<Unfinished>,
 }
+
+/// What ties a store to the steps below it, once all of them may be built.
+type Unfinished = Box<dyn FnOnce(&mut TaskBuilder<'_>) -> Result<()>>;
 
 impl<'a> TaskBuilder<'a> {
     pub(crate) fn new(
@@ -135,7 +139,8 @@ impl<'a> TaskBuilder<'a> {
         env: &'a dyn TaskEnv,
         context: Rc<TaskContext>,
     ) -> Self {
-        Self { plan, wiring, part, env, context, built: HashMap::new(), shared: HashMap::new() }
+        let (built, shared, unfinished) = (HashMap::new(), HashMap::new(), Vec::new());
+        Self { plan, wiring, part, env, context, built, shared, unfinished }
     }
 
     /// The node `id`.
@@ -170,6 +175,28 @@ impl<'a> TaskBuilder<'a> {
             0 => Rc::new(Discard),
             _ => Rc::new(FanOut(targets)),
         })
+    }
+
+    /// As [`TaskBuilder::next`], but the steps below are built only when the sources are: two tables that are joined look
+    /// into each other's store, so neither store can wait for the steps that look into it.
+    pub(crate) fn next_later<K: Data, V: Data>(&mut self, id: NodeId) -> Target<K, V> {
+        let later = Rc::new(Later(RefCell::new(None)));
+        let target = later.clone();
+        self.context.tie(later.clone());
+        self.unfinished.push(Box::new(move |builder| {
+            let next = builder.next::<K, V>(id)?;
+            target.0.replace(Some(next));
+            Ok(())
+        }));
+        later
+    }
+
+    /// Builds what was left for later.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        while let Some(step) = self.unfinished.pop() {
+            step(self)?;
+        }
+        Ok(())
     }
 
     /// The target of node `id` itself, built on first use.
@@ -230,6 +257,22 @@ impl<'a> TaskBuilder<'a> {
 fn broken(what: &str) -> Error {
     Error::new(ErrorKind::Internal, "HW0100", format!("the plan and its wiring disagree: {what}"))
         .help("a step added to a stream after build() has no place in the topology; otherwise report this defect")
+}
+
+/// Steps that are built after what pushes to them.
+struct Later<K, V>(RefCell<Option<Target<K, V>>>);
+
+impl<K, V> Push<K, V> for Later<K, V> {
+    fn push(&self, meta: Meta<'_>, key: K, value: V) -> Flow {
+        let target = self.0.borrow().clone();
+        target.ok_or_else(|| broken("a table's change comes before its steps are built"))?.push(meta, key, value)
+    }
+}
+
+impl<K, V> Tie for Later<K, V> {
+    fn untie(&self) {
+        self.0.replace(None);
+    }
 }
 
 /// The end of a stream nobody uses.

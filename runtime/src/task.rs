@@ -22,6 +22,8 @@ pub(crate) struct StreamTask {
     pub(crate) changes: StoreChanges,
     /// Input records taken since the last commit.
     pub(crate) taken: u64,
+    /// Whether one of its inputs has ended since the last commit.
+    pub(crate) news: bool,
     /// Whether a wall-clock timer has fired since the last commit: its work is to be committed though no record was
     /// taken.
     pub(crate) punctuated: bool,

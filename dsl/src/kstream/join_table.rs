@@ -47,7 +47,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.table_join("join_table", table, move |value, row| row.map(|row| join(value, row)), joined.into(), false)
     }
 
-    /// As [`KStream::join_table`], but a record without row stays, joined with `None`; so does one with a null key.
+    /// As [`KStream::join_table`], but a record without row stays, joined with `None`; so does one with a null key, also
+    /// through a repartition.
     ///
     /// ```
     /// # use headwater::prelude::*;
@@ -89,8 +90,12 @@ impl<K: Data, V: Data> KStream<K, V> {
         let parent = add_repartition(self, &stream.name, &stream.keys, &stream.values, None, false);
         let (table_id, name) = (table.id, stream.name.clone());
         let mut kind = NodeKind::stateful(op, &[]);
-        if let NodeKind::Stateful { reads, .. } = &mut kind {
+        if let NodeKind::Stateful { reads, settings, .. } = &mut kind {
             reads.push(table_id);
+            settings.insert("in_order".to_owned(), 1);
+            if left {
+                settings.insert("null_keys".to_owned(), 1);
+            }
         }
         let (join, stream) = (Arc::new(join), Arc::new(stream));
         let id = self.graph.add(Some(&name), op, kind, vec![parent], |wiring, id| {

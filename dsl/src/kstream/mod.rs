@@ -5,6 +5,7 @@ mod flat_map;
 mod for_each;
 mod group_by;
 mod join_global;
+mod join_stream;
 mod join_table;
 mod map;
 mod map_async;

@@ -1,5 +1,9 @@
 use super::KStream;
-use crate::{bounds::Data, repartition::add_partitioned, vocab::Repartitioned};
+use crate::{
+    bounds::Data,
+    repartition::{Lane, add_lane},
+    vocab::Repartitioned,
+};
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Sends the stream through the topic `<app>-<name>-repartition`, always: to spread it over another number of
@@ -18,7 +22,10 @@ impl<K: Data, V: Data> KStream<K, V> {
     #[track_caller]
     pub fn repartition(&self, repartitioned: impl Into<Repartitioned<K, V>>) -> Self {
         let r = repartitioned.into();
-        let id = add_partitioned(self, &r.name, &r.keys, &r.values, r.partitions, r.partitioner, true);
+        let Repartitioned { keys, values, partitions, partitioner, .. } = r;
+        let lane =
+            Lane { label: &r.name, keys, values, partitions, forced: true, internal: false, place: None, partitioner };
+        let id = add_lane(self, lane);
         Self::new(self.graph.clone(), id)
     }
 }

@@ -2,7 +2,9 @@
 //! the rows were last changed.
 
 mod filter;
+mod foreign_key;
 mod group_by;
+mod join;
 mod map_values;
 mod materialize;
 mod suppress;
@@ -17,6 +19,7 @@ use crate::{
     graph::Graph,
     plan::{NodeId, StoreKind, StoreSpec},
     store::{Emission, KvStore, StoreSerdes, VersionedStore},
+    task::TaskContext,
     vocab::Materialized,
     wire::{Meta, TableView, TaskBuilder, Wiring},
 };
@@ -43,6 +46,22 @@ impl<K, V> std::fmt::Debug for KTable<K, V> {
 impl<K: Data, V: Data> KTable<K, V> {
     pub(crate) fn new(graph: Graph, id: NodeId) -> Self {
         Self { graph, id, types: PhantomData }
+    }
+}
+
+/// Whether a change is one of the past: of a table with history, and older than what is known of the row. The result of
+/// a join of tables has no history, so such changes are nothing to it.
+pub(crate) struct Past(Option<Rc<TaskContext>>);
+
+impl Past {
+    /// For the changes of table `id`.
+    pub(crate) fn of(builder: &TaskBuilder<'_>, id: NodeId) -> Self {
+        Self(builder.plan.is_versioned(id).then(|| builder.context.clone()))
+    }
+
+    /// Whether the change that arrives is one.
+    pub(crate) fn is_now(&self) -> bool {
+        self.0.as_ref().is_some_and(|context| context.of_the_past.get())
     }
 }
 

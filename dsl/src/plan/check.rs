@@ -13,6 +13,7 @@ pub(crate) fn check(plan: &Plan) -> Vec<TopologyError> {
     names(plan, &mut found);
     duplicates(plan, &mut found);
     check_windows(plan, &mut found);
+    join_windows(plan, &mut found);
     partitions(plan, &mut found);
     rules(plan, &mut found);
     topics(plan, &mut found);
@@ -87,6 +88,26 @@ fn duplicates(plan: &Plan, found: &mut Vec<TopologyError>) {
                 ));
             }
         }
+    }
+}
+
+fn join_windows(plan: &Plan, found: &mut Vec<TopologyError>) {
+    for node in &plan.nodes {
+        let NodeKind::Stateful { settings, .. } = &node.kind else { continue };
+        let (Some(before), Some(after)) = (settings.get("before_ms"), settings.get("after_ms")) else { continue };
+        if before.saturating_add(*after) < 0 {
+            let reason = format!("no two records lie within the join's window: before {before} ms, after {after} ms");
+            found.push(TopologyError::new("HW0150", &node.name, reason, "before and after together are 0 ms or more"));
+        }
+        let (reason, help) = match settings.get("grace_ms") {
+            None => (
+                "the join's window has no grace".to_owned(),
+                "say how late a partner may come: .grace(minutes(10)), or .no_grace()",
+            ),
+            Some(grace) if *grace < 0 => (format!("the grace is {grace} ms"), "a grace is 0 ms or more"),
+            Some(_) => continue,
+        };
+        found.push(TopologyError::new("HW0105", &node.name, reason, help));
     }
 }
 

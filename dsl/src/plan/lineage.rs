@@ -16,7 +16,10 @@ pub(crate) fn insert_repartitions(mut plan: Plan) -> Plan {
             // It gives equal keys to one task again, so nothing below it counts as changed.
             NodeKind::Repartition { label, topic, forced, .. } => {
                 let needed = inherits || *forced;
-                *topic = needed.then(|| format!("{app}-{label}-repartition"));
+                // The topics within a step have names of their own.
+                if topic.is_none() {
+                    *topic = needed.then(|| format!("{app}-{label}-repartition"));
+                }
             }
             NodeKind::Stateless { changes_key: true, .. } | NodeKind::Stateful { changes_key: true, .. } => {
                 changed.insert(node.id);

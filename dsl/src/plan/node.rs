@@ -293,6 +293,15 @@ impl NodeKind {
         Some(windows.results_within_ms().saturating_add(windows.closes_after_ms()))
     }
 
+    /// Whether what it makes of its inputs depends on the order in which their records come.
+    pub(crate) fn depends_on_order(&self) -> bool {
+        match self {
+            Self::Table { .. } => true,
+            Self::Stateful { settings, .. } => settings.contains_key("in_order"),
+            _ => false,
+        }
+    }
+
     /// Whether records of equal keys must meet in it.
     pub(crate) fn needs_keys_together(&self) -> bool {
         !self.stores().is_empty() || !self.reads().is_empty()
@@ -429,6 +438,14 @@ impl Plan {
         self.children(id).any(|child| match &child.kind {
             NodeKind::Stateful { old_values: OldValues::Needed, .. } => true,
             NodeKind::Stateful { old_values: OldValues::PassedOn, .. } => self.sends_old_values(child.id),
+            _ => false,
+        })
+    }
+
+    /// Whether what takes the records of repartition `id` has a use for those with a null key.
+    pub(crate) fn takes_null_keys(&self, id: NodeId) -> bool {
+        self.children(id).any(|child| match &child.kind {
+            NodeKind::Stateful { settings, .. } => settings.contains_key("null_keys"),
             _ => false,
         })
     }

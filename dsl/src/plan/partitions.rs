@@ -8,7 +8,8 @@ use super::{Node, NodeId, NodeKind, Plan};
 
 impl Plan {
     /// The partition count of every topic the plan reads: the inputs' as `of_input` says, and each repartition
-    /// topic's: the user's choice, else as many as the widest topic of the sub-topology that writes it.
+    /// topic's: the user's choice; else that of an input, or of a topic with a chosen count, whose records meet its own in
+    /// one step; else as many as the widest topic of the sub-topologies that write it and those it meets.
     ///
     /// # Errors
     /// `HW0110` for an input that does not exist, `HW0111` where records of equal keys would be spread over topics
@@ -22,19 +23,89 @@ impl Plan {
             })?;
             counts.insert(topic.to_owned(), count);
         }
-        // Nodes come in topological order, so a repartition's upstream is known by the time it is reached.
         for node in &self.nodes {
-            let NodeKind::Repartition { topic: Some(topic), partitions, .. } = &node.kind else { continue };
-            let widest = self.upstream_of(node.id).and_then(|part| self.task_count(part, &counts));
-            // A pattern to which no topic is known yet feeds nothing, into 1 partition.
-            let unfed = || self.patterns_without_topic().next().map(|_| 1);
-            let count = partitions.or(widest).or_else(unfed).ok_or_else(|| {
-                Error::new(ErrorKind::Internal, "HW0100", format!("repartition topic {topic} has no upstream"))
-            })?;
-            counts.insert(topic.clone(), count);
+            if let NodeKind::Repartition { topic: Some(topic), partitions: Some(count), .. } = &node.kind {
+                counts.insert(topic.clone(), *count);
+            }
         }
+        let groups = self.copartitioned();
+        for group in &groups {
+            if let Some(count) = self.known(group, &counts).first().copied() {
+                self.widen(group, count, &mut counts);
+            }
+        }
+        self.derive_counts(groups, &mut counts)?;
         self.check_copartitioning(&counts)?;
         Ok(counts)
+    }
+
+    /// Gives the groups of repartition topics that nothing else determines the width of what is upstream of them.
+    fn derive_counts(&self, groups: Vec<Vec<NodeId>>, counts: &mut BTreeMap<String, i32>) -> Result<()> {
+        let has_topics = |group: &Vec<NodeId>| group.iter().any(|id| !self.topics_read_by(*id).is_empty());
+        let is_open = |group: &Vec<NodeId>| has_topics(group) && self.known(group, counts).is_empty();
+        let mut open: Vec<_> = groups.into_iter().filter(is_open).collect();
+        // A topic within a step that answers itself is upstream of its own upstream: then what is known decides.
+        let mut settle = false;
+        while !open.is_empty() {
+            let before = open.len();
+            for group in std::mem::take(&mut open) {
+                let parts: Vec<usize> = group.iter().filter_map(|id| self.upstream_of(*id)).collect();
+                let is_known = |part: &usize| self.inputs_of(*part).all(|(_, topic)| counts.contains_key(topic));
+                let widest = parts.iter().filter_map(|part| self.task_count(*part, counts)).max();
+                match widest {
+                    Some(widest) if settle || parts.iter().all(is_known) => self.widen(&group, widest, counts),
+                    _ => open.push(group),
+                }
+            }
+            // A pattern to which no topic is known yet feeds nothing, into 1 partition.
+            if open.len() == before && settle && self.patterns_without_topic().next().is_some() {
+                open.drain(..).for_each(|group| self.widen(&group, 1, counts));
+            }
+            if open.len() == before && settle {
+                let names: Vec<_> =
+                    open.iter().flatten().flat_map(|id| self.topics_read_by(*id)).map(String::as_str).collect();
+                let message = format!("these repartition topics have no upstream: {}", names.join(", "));
+                return Err(Error::new(ErrorKind::Internal, "HW0100", message));
+            }
+            settle = open.len() == before;
+        }
+        Ok(())
+    }
+
+    /// The counts that are known among the topics of `group`.
+    fn known(&self, group: &[NodeId], counts: &BTreeMap<String, i32>) -> Vec<i32> {
+        let topics = group.iter().flat_map(|id| self.topics_read_by(*id));
+        topics.filter_map(|topic| counts.get(topic).copied()).collect()
+    }
+
+    /// Gives the topics of `group` this count, where they have none.
+    fn widen(&self, group: &[NodeId], count: i32, counts: &mut BTreeMap<String, i32>) {
+        for topic in group.iter().flat_map(|id| self.topics_read_by(*id)) {
+            counts.entry(topic.clone()).or_insert(count);
+        }
+    }
+
+    /// Sources and repartition topics in groups whose records meet by their keys, in plan order; each is in one.
+    fn copartitioned(&self) -> Vec<Vec<NodeId>> {
+        let is_read = |node: &&Node| match &node.kind {
+            NodeKind::Source { .. } => true,
+            NodeKind::Repartition { topic, .. } => topic.is_some(),
+            _ => false,
+        };
+        let read = self.nodes.iter().filter(is_read);
+        let mut groups: Vec<Vec<NodeId>> = read.map(|node| vec![node.id]).collect();
+        for node in self.nodes.iter().filter(|node| node.kind.needs_keys_together()) {
+            let met = self.sources_met_in(node);
+            let (joined, others): (Vec<_>, Vec<_>) =
+                groups.into_iter().partition(|group| group.iter().any(|id| met.contains(id)));
+            groups = others;
+            let mut joined: Vec<NodeId> = joined.into_iter().flatten().collect();
+            joined.sort_unstable();
+            groups.push(joined);
+        }
+        groups.retain(|group| !group.is_empty());
+        groups.sort_unstable();
+        groups
     }
 
     /// How many tasks sub-topology `part` has: the greatest partition count of its sources.
@@ -104,5 +175,37 @@ impl Plan {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// Whether sub-topology `part` makes something of the order in which its inputs' records come, so that a bounded run
+    /// must take them in the order of their senders' time: a step of its own does, or one below a repartition topic that
+    /// it writes.
+    pub fn is_in_order(&self, part: usize) -> bool {
+        let mut in_order = vec![false; self.subtopologies.len()];
+        loop {
+            let before = in_order.clone();
+            for (number, part) in self.subtopologies.iter().enumerate() {
+                let below = |id: &NodeId| {
+                    let writes = self.upstream_of(*id) == Some(number) && !self.is_within_a_step(*id);
+                    let reads = self.subtopologies.iter().position(|part| part.sources.contains(id));
+                    writes && reads.is_some_and(|reads| before.get(reads) == Some(&true))
+                };
+                let own = |id: &NodeId| self.node(*id).is_some_and(|node| node.kind.depends_on_order());
+                let found = part.nodes.iter().any(|id| own(id) || below(id));
+                if let Some(known) = in_order.get_mut(number) {
+                    *known |= found;
+                }
+            }
+            if before == in_order {
+                return in_order.get(part).copied().unwrap_or_default();
+            }
+        }
+    }
+
+    /// Whether repartition `id` runs between the halves of one step, which do not mind the order of its records, and wait
+    /// for each other's.
+    pub(crate) fn is_within_a_step(&self, id: NodeId) -> bool {
+        let kind = self.node(id).map(|node| &node.kind);
+        matches!(kind, Some(NodeKind::Repartition { topic: Some(topic), .. }) if topic.ends_with("-topic"))
     }
 }

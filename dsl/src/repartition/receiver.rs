@@ -84,6 +84,11 @@ impl<K: Data, V: Data> TaskSource for Receiver<K, V> {
         record.timestamp
     }
 
+    fn sender(&self, record: &RecordRef<'_>) -> Option<(usize, Timestamp)> {
+        let envelope = record.value.and_then(Envelope::decode)?;
+        Some((usize::try_from(envelope.upstream).ok()?, envelope.time))
+    }
+
     fn process(&self, record: &RecordRef<'_>) -> Result<()> {
         let (envelope, queue) = self.open(record)?;
         let several = self.queues.len() > 1;

@@ -8,13 +8,17 @@ use std::{
 
 use headwater_core::{Error, ErrorKind, Headers, Payload, Result, Serde, Timestamp, partition_for_key};
 
-use super::envelope::{Content, Envelope};
+use super::{
+    Place,
+    envelope::{Content, Envelope},
+};
 use crate::{
     bounds::Data,
     placing::Placing,
     plan::{NodeId, NodeKind},
     task::{
-        CommitStep, Emitter, Lineage, Queue, Slot, TaskContext, TopicWriter, emitters_of, lineage, minimum, queues_of,
+        CommitStep, Emitter, Lineage, Queue, Slot, TaskContext, TopicWriter, emitters_of, held_above, lineage, minimum,
+        queues_of,
     },
     vocab::Partitioner,
     wire::{Flow, Meta, Push, TaskBuilder},
@@ -27,7 +31,7 @@ enum SenderTime {
     /// From one upstream task: the greatest time taken from it.
     Task,
     /// Handed on from several upstream tasks: their time judges lateness, the least of them is progress.
-    Forwarded(Vec<Rc<Queue>>),
+    Forwarded { queues: Vec<Rc<Queue>>, held_ms: i64 },
     /// Final results of windows: the greatest time among them.
     Emitted { greatest: Slot, emitters: Vec<Emitter> },
 }
@@ -37,6 +41,10 @@ pub(super) struct Sender<K, V> {
     keys: Arc<dyn Serde<K>>,
     values: Arc<dyn Serde<V>>,
     topic: Rc<dyn TopicWriter>,
+    /// Where a record goes, if not by its key.
+    place: Option<Place<V>>,
+    /// Whether what takes the records has a use for null keys.
+    takes_null_keys: bool,
     null_keys: Slot,
     placing: Placing<K, V>,
     context: Rc<TaskContext>,
@@ -46,6 +54,7 @@ pub(super) struct Sender<K, V> {
 
 /// What each partition has been told of this task's time.
 struct Marks {
+    id: NodeId,
     topic: Rc<dyn TopicWriter>,
     context: Rc<TaskContext>,
     time: SenderTime,
@@ -60,7 +69,7 @@ impl<K: Data, V: Data> Sender<K, V> {
         id: NodeId,
         keys: Arc<dyn Serde<K>>,
         values: Arc<dyn Serde<V>>,
-        partitioner: Option<Partitioner<K, V>>,
+        (place, partitioner): (Option<Place<V>>, Option<Partitioner<K, V>>),
     ) -> Result<Self> {
         let node = builder.node(id)?;
         let NodeKind::Repartition { topic: Some(name), .. } = &node.kind else {
@@ -71,7 +80,9 @@ impl<K: Data, V: Data> Sender<K, V> {
         let time = match lineage(builder, id) {
             Lineage::Sources if only_from_sources(builder, id) => SenderTime::Sources(queues_of(builder, id)?),
             Lineage::Sources => SenderTime::Task,
-            Lineage::Upstreams => SenderTime::Forwarded(queues_of(builder, id)?),
+            Lineage::Upstreams => {
+                SenderTime::Forwarded { queues: queues_of(builder, id)?, held_ms: held_above(builder, id) }
+            }
             Lineage::Emitted => SenderTime::Emitted {
                 greatest: context.memo.slot(&format!("emitted/{name}"), Timestamp::MIN)?,
                 emitters: emitters_of(builder, id)?,
@@ -79,6 +90,7 @@ impl<K: Data, V: Data> Sender<K, V> {
         };
         let told = vec![Timestamp::MIN; usize::try_from(topic.partitions()).unwrap_or_default()];
         let marks = Rc::new(Marks {
+            id,
             topic: topic.clone(),
             context: context.clone(),
             time,
@@ -91,6 +103,8 @@ impl<K: Data, V: Data> Sender<K, V> {
             node: node.name.clone(),
             keys,
             values,
+            place,
+            takes_null_keys: builder.plan.takes_null_keys(id),
             null_keys: context.memo.slot(&format!("null-key:{}", node.name), 0)?,
             placing: Placing::new(builder, id, partitioner)?,
             topic,
@@ -108,10 +122,17 @@ impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
         let (key_bytes, bytes) = &mut *scratch;
         key_bytes.clear();
         let key = self.keys.encode(&key, key_bytes).map_err(|e| e.while_encoding("the key").at_node(&self.node))?;
-        if key == Payload::Null {
+        if key == Payload::Null && !self.takes_null_keys {
             self.null_keys.increment();
             return Ok(());
         }
+        let partitions = self.topic.partitions();
+        let partition = match (&self.place, key) {
+            (Some(place), _) => place(&value).rem_euclid(partitions.max(1)),
+            (None, Payload::Bytes) => partition_for_key(key_bytes, partitions),
+            // Anywhere, but always the same way.
+            (None, Payload::Null) => self.context.id.partition.rem_euclid(partitions.max(1)),
+        };
         let (time, is_progress) = self.marks.time_of(meta.timestamp);
         // A record that waits inside the task was not late by the time it came at: nobody may close its window yet.
         let is_progress = is_progress && self.context.waiting.get() == 0;
@@ -124,13 +145,17 @@ impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
             bytes.clear();
             Envelope { content: Content::Record(None), ..head }.encode_head(bytes);
         }
-        let by_key = || partition_for_key(key_bytes, self.topic.partitions());
-        self.placing.each(&placement, by_key, |partition| {
-            if is_progress {
-                self.marks.note(partition, time);
-            }
-            self.topic.send(partition, meta.timestamp, Some(key_bytes), Some(bytes), meta.headers)
-        })
+        let key = (key == Payload::Bytes).then_some(key_bytes.as_slice());
+        self.placing.each(
+            &placement,
+            || partition,
+            |partition| {
+                if is_progress {
+                    self.marks.note(partition, time);
+                }
+                self.topic.send(partition, meta.timestamp, key, Some(bytes), meta.headers)
+            },
+        )
     }
 }
 
@@ -149,7 +174,7 @@ impl Marks {
         match &self.time {
             SenderTime::Sources(queues) => (greatest_of(queues), true),
             SenderTime::Task => (self.context.stream_time.get(), true),
-            SenderTime::Forwarded(_) => (self.context.sender_time.get().unwrap_or(timestamp), false),
+            SenderTime::Forwarded { .. } => (self.context.sender_time.get().unwrap_or(timestamp), false),
             SenderTime::Emitted { greatest, .. } => {
                 greatest.set(greatest.get().max(timestamp));
                 (greatest.get(), true)
@@ -162,7 +187,7 @@ impl Marks {
         let time = match &self.time {
             SenderTime::Sources(queues) => greatest_of(queues),
             SenderTime::Task => self.context.stream_time.get(),
-            SenderTime::Forwarded(queues) => minimum(queues, self.context.run_id)?,
+            SenderTime::Forwarded { queues, held_ms } => minimum(queues, self.context.run_id)?.saturating_sub(*held_ms),
             // A task whose windows hold nothing has nothing to send, and yet its time goes on. No result that is still
             // to come is older than the oldest open window, so this says nothing that a record would not say.
             SenderTime::Emitted { greatest, emitters } => {
@@ -194,7 +219,7 @@ impl CommitStep for Marks {
     fn before_commit(&self) -> Flow {
         let progress = self.progress();
         let partitions = self.topic.partitions();
-        if self.context.ended.get() {
+        if self.context.has_ended(self.id) {
             if !self.told_end.replace(true) {
                 for partition in 0..partitions {
                     let time = progress.unwrap_or(Timestamp::MIN);

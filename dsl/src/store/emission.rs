@@ -33,6 +33,6 @@ impl<K: Data, V: Data> Emission<K, V> {
         }
         let when = if cached { When::AtCommit } else { When::AtOnce };
         let with_old = builder.plan.sends_old_values(id);
-        Ok(Some(Self { to: builder.next::<K, Change<V>>(id)?, when, with_old }))
+        Ok(Some(Self { to: builder.next_later::<K, Change<V>>(id), when, with_old }))
     }
 }

@@ -7,6 +7,7 @@ mod handle;
 mod held;
 mod kv;
 mod layout;
+mod ordered;
 mod scan;
 #[allow(dead_code, reason = "the steps that use all of it are being written")]
 mod timed;
@@ -17,11 +18,12 @@ pub(crate) use emission::{Emission, When};
 pub use handle::{KeyValueStore, Rows, StoreRef};
 pub(crate) use held::HeldStore;
 pub(crate) use kv::{KvStore, StoreSerdes};
-pub(crate) use layout::start_bound;
 pub use layout::{
     TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_window_key, encode_timed_key, encode_window_key,
     timed_key_prefix,
 };
+pub(crate) use layout::{encode_row_head, start_bound};
+pub(crate) use ordered::OrderedRows;
 #[allow(unused_imports, reason = "the steps that use all of it are being written")]
 pub(crate) use timed::{ChangedRow, News, TakenRow, TimedRow, TimedStore};
 pub(crate) use versioned::VersionedStore;

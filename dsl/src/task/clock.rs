@@ -90,8 +90,9 @@ pub(crate) fn minimum(queues: &[Rc<Queue>], run_id: u64) -> Option<Timestamp> {
 pub(crate) enum OperatorTime {
     /// The greatest timestamp that reached it.
     Observed(Slot),
-    /// Lateness by the sender's time, closing by the minimum over these queues.
-    Upstream(Vec<Rc<Queue>>),
+    /// Lateness by the sender's time, closing by the minimum over these queues, less the time for which steps above hold
+    /// results back.
+    Upstream { queues: Vec<Rc<Queue>>, held_ms: i64 },
 }
 
 impl OperatorTime {
@@ -103,7 +104,9 @@ impl OperatorTime {
                 let name = &builder.node(id)?.name;
                 Ok(Self::Observed(context.memo.slot(&format!("observed/{name}"), Timestamp::MIN)?))
             }
-            Lineage::Upstreams => Ok(Self::Upstream(queues_of(builder, id)?)),
+            Lineage::Upstreams => {
+                Ok(Self::Upstream { queues: queues_of(builder, id)?, held_ms: held_above(builder, id) })
+            }
         }
     }
 
@@ -114,7 +117,7 @@ impl OperatorTime {
                 time.set(time.get().max(timestamp));
                 time.get()
             }
-            Self::Upstream(_) => context.sender_time.get().unwrap_or(timestamp),
+            Self::Upstream { .. } => context.sender_time.get().unwrap_or(timestamp),
         }
     }
 
@@ -122,7 +125,9 @@ impl OperatorTime {
     pub(crate) fn closes_at(&self, context: &TaskContext) -> Option<Timestamp> {
         match self {
             Self::Observed(time) => Some(time.get()),
-            Self::Upstream(queues) => minimum(queues, context.run_id),
+            Self::Upstream { queues, held_ms } => {
+                minimum(queues, context.run_id).map(|time| time.saturating_sub(*held_ms))
+            }
         }
     }
 }
@@ -152,6 +157,20 @@ pub(crate) fn lineage(builder: &TaskBuilder<'_>, id: NodeId) -> Lineage {
         }
     }
     if upstreams { Lineage::Upstreams } else { Lineage::Sources }
+}
+
+/// For how long after their time steps above node `id` may still send results: joins that wait for partners.
+pub(crate) fn held_above(builder: &TaskBuilder<'_>, id: NodeId) -> i64 {
+    let Some(node) = builder.plan.node(id) else { return 0 };
+    let held = node.parents.iter().map(|parent| match builder.plan.node(*parent).map(|node| &node.kind) {
+        Some(NodeKind::Stateful { settings, .. }) => {
+            let own = settings.get("holds_back_ms").copied().unwrap_or_default();
+            own.saturating_add(held_above(builder, *parent))
+        }
+        Some(NodeKind::Repartition { topic: Some(_), .. }) | None => 0,
+        Some(_) => held_above(builder, *parent),
+    });
+    held.max().unwrap_or_default()
 }
 
 /// Up to where the windows of store `store`, or the results of the step so called, are closed for good.

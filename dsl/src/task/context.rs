@@ -3,6 +3,7 @@
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
@@ -47,6 +48,12 @@ pub(crate) trait TimeStep {
 
     /// No record will come any more in this run.
     fn end_of_input(&self) -> Flow;
+}
+
+/// What holds steps of a task that in turn hold it.
+pub(crate) trait Tie {
+    /// Lets go of them.
+    fn untie(&self);
 }
 
 /// A step that runs a user's processor.
@@ -130,6 +137,13 @@ pub struct TaskContext {
     /// By node, so from upstream to downstream.
     commit_steps: Steps<dyn CommitStep>,
     time_steps: Steps<dyn TimeStep>,
+    ties: RefCell<Vec<Rc<dyn Tie>>>,
+    /// The sources that have ended in this (bounded) run.
+    ended_sources: RefCell<BTreeSet<NodeId>>,
+    /// The steps that have been told of it.
+    told_ends: RefCell<BTreeSet<NodeId>>,
+    /// The sources whose records reach each step that takes part in commits or in the passing of time.
+    sources_above: OnceCell<BTreeMap<NodeId, Vec<NodeId>>>,
 }
 
 impl std::fmt::Debug for TaskContext {
@@ -166,6 +180,10 @@ impl TaskContext {
             queues: RefCell::default(),
             commit_steps: RefCell::default(),
             time_steps: RefCell::default(),
+            ties: RefCell::default(),
+            ended_sources: RefCell::default(),
+            told_ends: RefCell::default(),
+            sources_above: OnceCell::new(),
         })
     }
 
@@ -265,6 +283,11 @@ impl TaskContext {
         insert(&self.time_steps, id, step);
     }
 
+    /// Remembers what is to let go when the task ends.
+    pub(crate) fn tie(&self, tie: Rc<dyn Tie>) {
+        self.ties.borrow_mut().push(tie);
+    }
+
     /// Lets go of all steps, which hold this context in turn: without it a task would keep its stores open for ever.
     pub(crate) fn release(&self) {
         let processors: Vec<_> = self.processors.borrow_mut().drain(..).collect();
@@ -275,6 +298,7 @@ impl TaskContext {
         self.borders.borrow_mut().clear();
         self.commit_steps.borrow_mut().clear();
         self.time_steps.borrow_mut().clear();
+        self.ties.borrow_mut().drain(..).for_each(|tie| tie.untie());
     }
 
     /// The commit steps from upstream to downstream.
@@ -297,36 +321,68 @@ impl TaskContext {
         Ok(())
     }
 
-    /// The input has ended. The steps are told so at the commit that follows.
+    /// Notes which sources are above each step; once, when all steps are there.
+    pub(crate) fn note_sources(&self, sources_of: impl Fn(NodeId) -> Vec<NodeId>) {
+        let ids = |steps: &[NodeId]| steps.iter().map(|id| (*id, sources_of(*id))).collect::<BTreeMap<_, _>>();
+        let mut above = ids(&self.commit_steps.borrow().iter().map(|(id, _)| *id).collect::<Vec<_>>());
+        above.extend(ids(&self.time_steps.borrow().iter().map(|(id, _)| *id).collect::<Vec<_>>()));
+        let _ = self.sources_above.set(above);
+    }
+
+    /// Whether no record can reach step `id` any more in this run.
+    pub(crate) fn has_ended(&self, id: NodeId) -> bool {
+        let ended = self.ended_sources.borrow();
+        let above = self.sources_above.get().and_then(|above| above.get(&id));
+        self.ended.get() || above.is_some_and(|above| !above.is_empty() && above.iter().all(|id| ended.contains(id)))
+    }
+
+    /// Source `source` has ended for this run. The steps that no record can reach any more are told so at the commit that
+    /// follows; the others go on: a task may read what another one makes of its own records, and must end for that one
+    /// before it can end itself. Returns false if it was known.
+    pub(crate) fn end_source(&self, source: NodeId) -> bool {
+        let is_new = self.ended_sources.borrow_mut().insert(source);
+        self.ending.set(self.ending.get() || is_new);
+        is_new
+    }
+
+    /// The input has ended. The steps that have not been told yet are told so at the commit that follows.
     pub(crate) fn end_of_input(&self) {
         self.leave_record();
         self.ended.set(true);
         self.ending.set(true);
     }
 
-    /// Whether this commit is the one that tells the steps of the end of input.
+    /// Whether this commit is one that tells steps of the end of their input.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.take()
     }
 
-    /// Tells every step, from upstream to downstream, that the input has ended, and lets it send what it held back until
-    /// the commit: a step's last results reach the steps below before these close.
+    /// Tells the steps that no record can reach any more, from upstream to downstream, that their input has ended, and
+    /// lets each step send what it held back until the commit: a step's last results reach the steps below before these
+    /// close.
     pub(crate) fn end_steps(&self) -> Flow {
         let time: Vec<_> = self.time_steps.borrow().clone();
         let commit: Vec<_> = self.commit_steps.borrow().clone();
+        let is_told = |id: &NodeId| self.told_ends.borrow().contains(id);
+        let ending: Vec<NodeId> =
+            time.iter().map(|(id, _)| *id).filter(|id| self.has_ended(*id) && !is_told(id)).collect();
         let (mut time, mut commit) = (time.into_iter().peekable(), commit.into_iter().peekable());
         loop {
             match (time.peek(), commit.peek()) {
                 (Some((at, _)), Some((other, _))) if at > other => {}
                 (Some(_), _) => {
-                    time.next().map_or(Ok(()), |(_, step)| step.end_of_input())?;
+                    if let Some((_, step)) = time.next().filter(|(id, _)| ending.contains(id)) {
+                        step.end_of_input()?;
+                    }
                     continue;
                 }
-                (None, None) => return Ok(()),
+                (None, None) => break,
                 (None, Some(_)) => {}
             }
             commit.next().map_or(Ok(()), |(_, step)| step.before_commit())?;
         }
+        self.told_ends.borrow_mut().extend(ending);
+        Ok(())
     }
 
     /// The queue called `name`, created on first use.

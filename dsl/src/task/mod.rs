@@ -8,20 +8,23 @@ mod context;
 mod env;
 mod failures;
 mod memo;
+mod order;
 mod processor;
 mod timers;
 
 pub(crate) use blame::Blame;
 pub(crate) use border::{Border, Standing};
 pub(crate) use clock::{
-    Emitter, Lineage, OperatorTime, Queue, closed_end, emitters_of, lineage, minimum, queues_of, upstream_queue,
+    Emitter, Lineage, OperatorTime, Queue, closed_end, emitters_of, held_above, lineage, minimum, queues_of,
+    upstream_queue,
 };
 pub use context::TaskContext;
-pub(crate) use context::{CommitStep, ProcessorStep, TimeStep};
+pub(crate) use context::{CommitStep, ProcessorStep, Tie, TimeStep};
 pub use env::{GlobalReader, StoreChangeVisitor, TaskEnv, TopicWriter};
 pub(crate) use failures::Failures;
 pub use memo::Memo;
 pub(crate) use memo::Slot;
+pub use order::Order;
 pub(crate) use processor::panicked;
 pub use processor::{PanicGuard, ProcessorTask, SourceHandle, TaskSource};
 pub(crate) use timers::{Punctuated, next_tick};

@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
 };
@@ -9,11 +10,11 @@ use std::{
 use headwater_core::{Error, ErrorKind, Offset, RecordRef, Result, TaskId, Timestamp, TopicPartition};
 
 use super::{
-    Blame, CommitStep, Failures, Memo, Punctuation, Slot, TaskContext, TaskEnv, clock, env::StoreChangeVisitor,
+    Blame, CommitStep, Failures, Memo, Order, Punctuation, Slot, TaskContext, TaskEnv, clock, env::StoreChangeVisitor,
 };
 use crate::{
     dead_letter::Raw,
-    plan::{NodeKind, Plan},
+    plan::{NodeId, NodeKind, Plan},
     topology::Topology,
     wire::TaskBuilder,
 };
@@ -22,6 +23,12 @@ use crate::{
 pub trait TaskSource {
     /// The event time of a record before it is processed, to choose the next record by.
     fn timestamp(&self, record: &RecordRef<'_>) -> Timestamp;
+
+    /// For an internal topic: the upstream task that sent the record, and its time then.
+    fn sender(&self, record: &RecordRef<'_>) -> Option<(usize, Timestamp)> {
+        let _ = record;
+        None
+    }
 
     /// Decodes a record and pushes it through the operators.
     ///
@@ -46,11 +53,25 @@ pub struct SourceHandle {
     /// Whether it is an internal repartition topic.
     pub internal: bool,
     pub(crate) node: String,
+    id: NodeId,
     pub(crate) source: Rc<dyn TaskSource>,
     /// For an internal topic: how many upstream tasks write to it.
     upstream_tasks: usize,
     /// How many of its records were set aside; counted only if the topology does so.
     failed: Option<Slot>,
+    /// For an internal topic whose records are taken in the order of their senders' time.
+    order: Option<Order>,
+}
+
+impl SourceHandle {
+    /// The record has been taken, and its sender's older ones with it.
+    fn note_taken(&self, record: &RecordRef<'_>) {
+        if let Some(order) = &self.order
+            && let Some((upstream, _)) = self.source.sender(record)
+        {
+            order.note_taken(upstream, record.offset);
+        }
+    }
 }
 
 impl std::fmt::Debug for SourceHandle {
@@ -67,6 +88,8 @@ pub struct ProcessorTask {
     commit_steps: CommitSteps,
     names: Rc<[String]>,
     failures: Failures,
+    /// The places of the sources that have ended in this run.
+    ended: BTreeSet<usize>,
 }
 
 struct CommitSteps(Vec<Rc<dyn CommitStep>>);
@@ -88,19 +111,37 @@ impl ProcessorTask {
         let context = Rc::new(TaskContext::new(id, memo, env.run_id(), env.clock())?);
         let failures = Failures::new(&plan.on_failure, env)?;
         let mut builder = TaskBuilder::new(plan, topology.wiring(), part, env, context.clone());
+        let in_order = plan.is_in_order(part);
         let mut sources = Vec::new();
         for (node, topic) in plan.inputs_of(part) {
             let source = builder.source_of(node, topic)?;
             let topic = topic.to_owned();
             let node = builder.node(node)?;
+            let id = node.id;
             let internal = matches!(node.kind, NodeKind::Repartition { .. });
             let upstream_tasks = if internal { env.upstream_tasks(&topic) } else { 0 };
+            let order = if in_order && internal && !plan.is_within_a_step(id) {
+                Some(Order::new(&context, &topic, upstream_tasks)?)
+            } else {
+                None
+            };
             let failed = if failures.policy.is_some() { Some(failed_slot(&context, &topic)?) } else { None };
-            sources.push(SourceHandle { topic, internal, node: node.name.clone(), source, upstream_tasks, failed });
+            sources.push(SourceHandle {
+                topic,
+                internal,
+                node: node.name.clone(),
+                id,
+                source,
+                upstream_tasks,
+                failed,
+                order,
+            });
         }
+        builder.finish()?;
+        context.note_sources(|id| plan.sources_of(id));
         let commit_steps = CommitSteps(context.commit_steps());
         let _ = context.topics.set(sources.iter().map(|source| source.topic.clone()).collect());
-        let task = Self { context, sources, commit_steps, names: node_names(plan), failures };
+        let task = Self { context, sources, commit_steps, names: node_names(plan), failures, ended: BTreeSet::new() };
         task.panic_guard().run(|| task.context.init_processors())?;
         Ok(task)
     }
@@ -125,6 +166,26 @@ impl ProcessorTask {
         self.sources.get(source).map_or(record.timestamp, |handle| handle.source.timestamp(record))
     }
 
+    /// For an internal source whose records are to be taken in the order of their senders' time: how that stands. The
+    /// records of one upstream task stay in their order.
+    pub fn order_of(&self, source: usize) -> Option<&Order> {
+        self.sources.get(source)?.order.as_ref()
+    }
+
+    /// The upstream task that sent a record of the internal source `source`, and its time then.
+    pub fn sender(&self, source: usize, record: &RecordRef<'_>) -> Option<(usize, Timestamp)> {
+        self.sources.get(source)?.source.sender(record)
+    }
+
+    /// The time of a source partition once it has given `record`: what an upstream task's time is to its records.
+    ///
+    /// # Errors
+    /// If two names in the task's memo have equal hashes.
+    pub fn time_with(&self, source: usize, record: &RecordRef<'_>) -> Result<Timestamp> {
+        let Some(handle) = self.sources.get(source) else { return Ok(record.timestamp) };
+        Ok(self.context.queue(&handle.topic)?.time().max(handle.source.timestamp(record)))
+    }
+
     /// Takes one record of source `source`.
     ///
     /// # Errors
@@ -137,6 +198,7 @@ impl ProcessorTask {
         self.context.idle.set(false);
         self.context.at_work.set(true);
         handle.source.process(record).map_err(|error| error.at_node(&handle.node))?;
+        handle.note_taken(record);
         // After each record, so that where the timers fire does not depend on how records come in batches.
         self.context.fire_timers(Punctuation::StreamTime, self.context.stream_time.get())?;
         self.context.at_work.set(false);
@@ -193,7 +255,9 @@ impl ProcessorTask {
         }
         handle.source.set_aside(record, &mut |raw| {
             self.failures.keep(&Raw { topic: &handle.topic, partition, record: raw }, error)
-        })
+        })?;
+        handle.note_taken(record);
+        Ok(())
     }
 
     /// The record in whose name a step is at work, or was when it panicked: the last one taken, or one that a step held
@@ -213,6 +277,24 @@ impl ProcessorTask {
             }
         }
         Ok(true)
+    }
+
+    /// The records of source `source` have all been taken in this bounded run: what depends on it alone ends with the
+    /// commit that must follow, and says so downstream. Returns false if that was known.
+    ///
+    /// # Errors
+    /// If two names in the task's memo have equal hashes.
+    pub fn end_source(&mut self, source: usize) -> Result<bool> {
+        let Some(handle) = self.sources.get(source) else { return Ok(false) };
+        if !handle.internal {
+            self.context.queue(&handle.topic)?.end(self.context.run_id);
+        }
+        if !self.ended.insert(source) {
+            return Ok(false);
+        }
+        // A stream of several topics ends with the last of them.
+        let mut others = self.sources.iter().enumerate().filter(|(_, other)| other.id == handle.id);
+        Ok(others.all(|(other, _)| self.ended.contains(&other)) && self.context.end_source(handle.id))
     }
 
     /// The input has ended for this run: every window closes with the commit that must follow. Call once.

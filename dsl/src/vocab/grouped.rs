@@ -17,6 +17,18 @@ pub struct Grouped<K, V> {
     pub(crate) null_value: IsNull<V>,
 }
 
+impl<K, V> Clone for Grouped<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            keys: self.keys.clone(),
+            values: self.values.clone(),
+            null_key: self.null_key.clone(),
+            null_value: self.null_value.clone(),
+        }
+    }
+}
+
 impl<K: Data, V: Data> Grouped<K, V> {
     /// A grouping called `name` with keys as `Auto` and values as `Postcard`.
     pub fn named(name: &str) -> Self
@@ -35,7 +47,11 @@ impl<K: Data, V: Data> Grouped<K, V> {
 
     /// A grouping called `name` with these serdes.
     pub fn with(name: &str, keys: impl Serde<K>, values: impl Serde<V>) -> Self {
-        let (keys, values) = (Arc::new(keys), Arc::new(values));
+        Self::sharing(name, Arc::new(keys), Arc::new(values))
+    }
+
+    /// As [`Grouped::with`], with serdes that others use too.
+    pub(crate) fn sharing(name: &str, keys: Arc<dyn Serde<K>>, values: Arc<dyn Serde<V>>) -> Self {
         Self {
             name: name.to_owned(),
             null_key: encodes_to_null(keys.clone()),

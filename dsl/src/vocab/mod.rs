@@ -3,19 +3,23 @@
 mod consumed;
 mod event_time;
 mod grouped;
+mod join_windows;
 mod joined;
 mod materialized;
 mod on_failure;
 mod placement;
 mod produced;
 mod repartitioned;
+mod stream_joined;
 mod suppressed;
+mod table_joined;
 mod topics;
 
 pub use consumed::{Consumed, OnUndecodable};
 pub(crate) use event_time::EventTime;
 pub use event_time::{Arrival, NegativeTime};
 pub use grouped::Grouped;
+pub use join_windows::JoinWindows;
 pub use joined::Joined;
 pub use materialized::Materialized;
 pub use on_failure::OnFailure;
@@ -23,8 +27,10 @@ pub(crate) use placement::Partitioner;
 pub use placement::Placement;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;
+pub use stream_joined::StreamJoined;
 pub(crate) use suppressed::BufferBound;
 pub use suppressed::Suppressed;
+pub use table_joined::TableJoined;
 pub use topics::Topics;
 
 use headwater_core::serde::{Auto, Json, Postcard, Raw, Text};

@@ -369,13 +369,12 @@ impl TopologyTestDriver {
         self.sinks.apply(descriptors)
     }
 
-    /// Ends the input of the task at `place` if it has come to its end; false if not.
+    /// Ends those inputs of the task at `place` that have come to their end; false if none has.
     pub(super) fn end_at(&mut self, place: usize) -> Result<bool> {
         let Some(task) = self.tasks.get_mut(place) else { return Ok(false) };
-        if !task.may_end(&self.topics)? {
+        if !task.end_what_has_ended(&self.topics)? {
             return Ok(false);
         }
-        task.end();
         self.commit_at(place)?;
         Ok(true)
     }

@@ -27,12 +27,16 @@ impl TopologyTestDriver {
         self.or_restart(|driver| driver.place(task).map_or(Ok(()), |place| driver.commit_at(place)))
     }
 
-    /// Ends the input of `task` and commits, if it has no more input in this run; false if not, or if it had ended.
+    /// Ends those inputs of `task` that bring no more in this run, and commits. Returns true once all of them have ended;
+    /// false if not, or if they had.
     ///
     /// # Errors
     /// If a step fails.
     pub fn end_task(&mut self, task: TaskId) -> Result<bool> {
-        self.or_restart(|driver| driver.place(task).map_or(Ok(false), |place| driver.end_at(place)))
+        self.or_restart(|driver| {
+            let Some(place) = driver.place(task) else { return Ok(false) };
+            Ok(driver.end_at(place)? && driver.tasks.get(place).is_some_and(DrivenTask::has_ended))
+        })
     }
 
     /// Crashes `task`: what it did since its last commit is forgotten, and it starts again from there.

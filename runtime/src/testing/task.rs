@@ -219,22 +219,30 @@ impl DrivenTask {
             .collect()
     }
 
-    /// Whether the end of this task's input has come and it has not been told yet.
-    pub(super) fn may_end(&self, topics: &MemoryTopics) -> Result<bool> {
-        if self.processor.has_ended() || self.has_input(topics) {
+    /// Tells the operators which of their inputs have ended, and if all have, that no record will come any more in this
+    /// run. False if there is nothing to tell.
+    pub(super) fn end_what_has_ended(&mut self, topics: &MemoryTopics) -> Result<bool> {
+        if self.processor.has_ended() {
             return Ok(false);
         }
+        let (mut moved, mut all) = (false, true);
         for source in 0..self.processor.sources().len() {
-            if !self.processor.upstreams_ended(source)? {
-                return Ok(false);
+            let waits = |input: &Input| input.source == source && topics.record(&input.partition, input.next).is_some();
+            if self.inputs.iter().any(waits) || !self.processor.upstreams_ended(source)? {
+                all = false;
+            } else {
+                moved |= self.processor.end_source(source)?;
             }
         }
-        Ok(true)
+        if all {
+            self.processor.end_of_input();
+        }
+        Ok(moved || all)
     }
 
-    /// No record will come any more in this run: the commit that follows closes everything.
-    pub(super) fn end(&mut self) {
-        self.processor.end_of_input();
+    /// Whether its whole input has ended in this run.
+    pub(super) fn has_ended(&self) -> bool {
+        self.processor.has_ended()
     }
 
     /// Lets the task declare itself idle if it has had no record for `idle_ms`; true if it just did.

@@ -76,6 +76,7 @@ impl StreamThread {
             failed: self.failed.clone(),
             changes: StoreChanges::new(),
             taken: 0,
+            news: false,
             punctuated: false,
             ended: false,
             complete: false,

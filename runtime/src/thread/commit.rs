@@ -18,7 +18,7 @@ impl StreamThread {
     pub(super) fn commit_is_due(&self) -> bool {
         let full = self.outbox.bytes() >= self.shared.settings.max_transaction_bytes;
         let dirty = || self.tasks.values().any(|task| task.processor.dirty_rows() >= MAX_DIRTY_ROWS);
-        let ended = || self.tasks.values().any(|task| task.ended && !task.complete);
+        let ended = || self.tasks.values().any(|task| task.news || (task.ended && !task.complete));
         let asked = || self.tasks.values().any(|task| task.processor.commit_requested());
         full || self.last_commit.elapsed() >= self.shared.settings.commit_interval || ended() || dirty() || asked()
     }
@@ -62,8 +62,9 @@ impl StreamThread {
         }
         self.gather_changes()?;
         let lineage: Vec<LineageRange> = self.tasks.values().flat_map(StreamTask::lineage).collect();
-        let news =
-            |task: &StreamTask| task.ended && !task.complete || task.punctuated || task.processor.commit_requested();
+        let news = |task: &StreamTask| {
+            task.ended && !task.complete || task.news || task.punctuated || task.processor.commit_requested()
+        };
         if lineage.is_empty() && self.outbox.bytes() == 0 && !self.tasks.values().any(news) {
             return Ok(());
         }
@@ -109,7 +110,7 @@ impl StreamThread {
         let mut offsets = Vec::new();
         for task in self.tasks.values() {
             let moved = task.queues.iter().any(|queue| queue.next > queue.committed);
-            let news = moved || task.idle || task.punctuated || (task.ended && !task.complete);
+            let news = moved || task.idle || task.news || task.punctuated || (task.ended && !task.complete);
             if !news {
                 continue;
             }
@@ -166,6 +167,7 @@ impl StreamThread {
             }
             task.processor.committed();
             task.taken = 0;
+            task.news = false;
             task.punctuated = false;
             for queue in &mut task.queues {
                 queue.committed = queue.next;

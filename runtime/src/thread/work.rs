@@ -124,6 +124,7 @@ fn end_if_done(
     if shared.bounds.is_none() || task.ended {
         return Ok(());
     }
+    let mut all_done = true;
     for queue in &task.queues {
         let done = if queue.internal {
             queue.is_empty() && task.processor.upstreams_ended(queue.source)?
@@ -131,11 +132,15 @@ fn end_if_done(
             let end = queue.bound.unwrap_or_default();
             queue.next >= end || (queue.is_empty() && position(&queue.partition).is_some_and(|at| at >= end))
         };
-        if !done {
-            return Ok(());
+        all_done &= done;
+        // What depends on this input alone need not wait for the others, which may depend on it by way of another task.
+        if done && task.processor.end_source(queue.source)? {
+            task.news = true;
         }
     }
-    task.processor.end_of_input();
-    task.ended = true;
+    if all_done {
+        task.processor.end_of_input();
+        task.ended = true;
+    }
     Ok(())
 }

@@ -132,7 +132,7 @@ impl<K: Key, A: Data> SessionFolding<K, A> {
         let closed = time.saturating_sub(self.life);
         match self.time {
             OperatorTime::Observed(_) => closed,
-            OperatorTime::Upstream(_) => closed.saturating_sub(self.gap),
+            OperatorTime::Upstream { .. } => closed.saturating_sub(self.gap),
         }
     }
 
@@ -166,7 +166,7 @@ impl<K: Key, A: Data> SessionFolding<K, A> {
         // A record that is not late by itself lies at `closed` or after, or a gap after that (see `closed_at`).
         let (reach, bridges) = match self.time {
             OperatorTime::Observed(_) => (self.gap, true),
-            OperatorTime::Upstream(_) => (0, false),
+            OperatorTime::Upstream { .. } => (0, false),
         };
         let last = self.closed.get().saturating_sub(reach).saturating_sub(1);
         self.rows.expire_unless(last, |end, _, next| {
@@ -188,7 +188,7 @@ impl<K: Key, A: Data> Folding<K, Windowed<K>, A> for SessionFolding<K, A> {
         // Which sessions there are depends, behind several upstream tasks, on which of them was faster.
         let judged = match self.time {
             OperatorTime::Observed(_) => span.end,
-            OperatorTime::Upstream(_) => time,
+            OperatorTime::Upstream { .. } => time,
         };
         if judged < late_at.saturating_sub(self.life).max(self.closed.get()) {
             self.late.increment();

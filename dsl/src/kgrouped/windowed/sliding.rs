@@ -257,7 +257,7 @@ impl<K: Key, A: Data> Folding<K, Windowed<K>, A> for SlidingFolding<K, A> {
         // be in all of its windows or in none.
         let is_late = match self.time {
             OperatorTime::Observed(_) => meta.timestamp.saturating_add(self.difference) < closed,
-            OperatorTime::Upstream(_) => meta.timestamp < closed,
+            OperatorTime::Upstream { .. } => meta.timestamp < closed,
         };
         let mut taken = Taken { meta, key: &key, fold, closed };
         if is_late {

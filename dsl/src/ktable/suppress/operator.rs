@@ -164,7 +164,7 @@ impl<K: Data, V: Data> CommitStep for Suppress<K, V> {
             return self.held.last_time().map_or(Ok(()), |last| self.release_through(last));
         }
         match (&self.time, self.time.closes_at(&self.context)) {
-            (OperatorTime::Upstream(_), Some(time)) if time != Timestamp::MIN => {
+            (OperatorTime::Upstream { .. }, Some(time)) if time != Timestamp::MIN => {
                 self.release_through(time.saturating_sub(self.rule.delay_ms))
             }
             _ => Ok(()),

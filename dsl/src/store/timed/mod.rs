@@ -211,6 +211,16 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
         Ok(rows.collect())
     }
 
+    /// The times of all committed rows, in order. For the start: it reads the whole index.
+    pub(crate) fn committed_times(&self) -> Result<Vec<Timestamp>> {
+        let mut times = Vec::new();
+        self.base.range(&time_entry_bound(Timestamp::MIN), None, &mut |stored, _| {
+            times.extend(decode_time_entry(stored).map(|entry| entry.time));
+            ControlFlow::Continue(())
+        })?;
+        Ok(times)
+    }
+
     /// Removes and returns all rows up to `time`, that time included, in order of time, number and key bytes.
     pub(crate) fn take_until(&self, time: Timestamp) -> Result<Vec<TakenRow<K, V>>> {
         let mut memory = self.memory.borrow_mut();

@@ -25,6 +25,17 @@ struct Rows<'a> {
     parts: Vec<&'a Rc<SharedStore>>,
 }
 
+impl TopologyTestDriver {
+    /// How many entries a store has, committed, in all tasks: one per row, and one per row in the index by time of a
+    /// store that has one. For tests of what is forgotten.
+    ///
+    /// # Errors
+    /// `HW0120` if the topology has no such store.
+    pub fn store_entries(&self, store: &str) -> Result<usize> {
+        Ok(Rows::new(self, store)?.all()?.len())
+    }
+}
+
 impl<'a> Rows<'a> {
     fn new(driver: &'a TopologyTestDriver, name: &str) -> Result<Self> {
         let plan = driver.around.topology.plan();
