@@ -116,6 +116,8 @@ fn rows(driver: &TopologyTestDriver, store: &str, op: &Op) -> Result<Option<Rows
             let rows = table::<String>(driver, store, Text)?;
             rows.into_iter().map(|(key, value, _)| (key, value, None)).collect()
         }
+        Op::ForeignKeyJoin { .. } => table::<String>(driver, store, Text)?,
+        Op::TableJoin { named: true, .. } => table::<String>(driver, store, Text)?,
         Op::TableFilter { named, .. } | Op::TableFilterNot { named, .. } | Op::TableMapValues { named, .. }
             if *named =>
         {

@@ -2,7 +2,7 @@
 //! shows such a difference. The comparison itself is never loosened.
 
 use super::{
-    case::{Case, Fold, Kind, Node, Op, Windows},
+    case::{Case, Fold, Node, Op, Windows},
     shape::{Lineage, Shape, lineages, shapes},
 };
 
@@ -14,19 +14,7 @@ pub fn allowed(case: &Case) -> bool {
         || d10_stream_merges_with_itself(case)
         || d11_uncached_aggregate_feeds_a_table(case)
         || d12_final_results_held_back(case)
-        || one_task_has_one_stream_time(case)
-        || pending_null_keys_before_a_left_join(case))
-}
-
-/// To be mended: a null key does not pass a repartition topic in front of a left join.
-fn pending_null_keys_before_a_left_join(case: &Case) -> bool {
-    let Some(lineages) = lineages(case) else { return false };
-    let moved = |id: usize| lineages[id].key_changed || lineages[id].is_behind_repartition();
-    case.nodes.iter().any(|node| match node.op {
-        Op::JoinTable { kind: Kind::Left, .. } => moved(node.of[0]),
-        Op::JoinGlobal { kind: Kind::Left, .. } => lineages[node.of[0]].is_behind_repartition(),
-        _ => false,
-    })
+        || one_task_has_one_stream_time(case))
 }
 
 /// D5: Java's suppress until a time limit hands on the old value of the last buffered update.
@@ -86,9 +74,8 @@ fn one_task_has_one_stream_time(case: &Case) -> bool {
 /// D2: Java may emit a session or sliding window twice as final; never while event time does not go back. D14: the time
 /// of a cached sliding window's deletion.
 pub fn needs_order(case: &Case) -> bool {
-    let revives = |id: &usize| {
-        matches!(windows_of(&case.nodes[*id].op), Some(Windows::Session { .. } | Windows::Sliding { .. }))
-    };
+    let revives =
+        |id: &usize| matches!(windows_of(&case.nodes[*id].op), Some(Windows::Session { .. } | Windows::Sliding { .. }));
     case.nodes.iter().any(|node| match &node.op {
         Op::SuppressUntilClosed => node.of.iter().any(revives),
         Op::Aggregate { windows: Windows::Session { .. }, on_close: true, .. } => true,

@@ -37,11 +37,7 @@ pub struct Twin<'a> {
 /// Whether the DSL has this operator; the generator makes no others.
 pub fn can(op: &Op) -> bool {
     match op {
-        Op::TableTransformValues { .. }
-        | Op::TableJoin { .. }
-        | Op::ForeignKeyJoin { .. }
-        | Op::JoinTable { grace: Some(_), .. }
-        | Op::JoinStreams { .. } => false,
+        Op::TableTransformValues { .. } | Op::JoinTable { grace: Some(_), .. } => false,
         _ => true,
     }
 }
@@ -139,6 +135,19 @@ impl Twin<'_> {
                         |l, r: Nullable| Some(fns::join(l.as_deref(), r.as_deref())),
                         joined,
                     ),
+                }
+            }
+            Op::JoinStreams { kind, before, after, grace } => {
+                let windows = JoinWindows::of(0).after((*after).max(0)).before(*before).after(*after).grace(*grace);
+                let joined = StreamJoined::with(&format!("s{id}"), Text, Text, Text);
+                let other = self.stream(node.of[1]);
+                let join = |l: Nullable, r: Nullable| Some(fns::join(l.as_deref(), r.as_deref()));
+                match kind {
+                    Kind::Inner => stream().join_stream(&other, join, windows, joined),
+                    Kind::Left => stream().left_join_stream(&other, move |l, r| join(l, r.flatten()), windows, joined),
+                    Kind::Outer => {
+                        stream().outer_join_stream(&other, move |l, r| join(l.flatten(), r.flatten()), windows, joined)
+                    }
                 }
             }
             Op::JoinGlobal { kind, f } => {
