@@ -10,5 +10,6 @@ mod runtime {
     mod set_aside;
     mod snapshots;
     mod sources;
+    mod stores;
     mod threads;
 }

@@ -118,7 +118,7 @@ fn every_page_of_the_book_is_in_its_summary_and_its_samples_are_tested() {
 }
 
 #[test]
-fn links_of_the_book_and_the_readme_lead_somewhere() {
+fn links_and_paths_in_the_book_and_the_readme_lead_somewhere() {
     let mut pages = vec![root().join("README.md")];
     files(&root().join("docs/book/src"), "md", &mut pages);
     let mut broken = Vec::new();
@@ -129,6 +129,9 @@ fn links_of_the_book_and_the_readme_lead_somewhere() {
                 broken.push((shown(page), link.to_owned()));
             }
         }
+        let code = read(page).split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+        let paths = code.iter().filter(|code| code.starts_with("examples/") || code.starts_with("docs/"));
+        broken.extend(paths.filter(|path| !root().join(path).exists()).map(|path| (shown(page), path.clone())));
     }
     assert!(broken.is_empty(), "{broken:?}");
 }

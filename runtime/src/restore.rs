@@ -24,11 +24,17 @@ pub(crate) fn open_task_store(shared: &Shared, task: TaskId) -> Result<Option<Ta
     if stores.is_empty() {
         return Ok(None);
     }
-    let store = TaskStore::open(&shared.directory.task_dir(task), &stores, &shared.memory)?;
+    let spec = |name: &String| shared.plan().stores.get(name);
+    let (in_memory, on_disk): (Vec<_>, Vec<_>) =
+        stores.iter().cloned().partition(|name| spec(name).is_some_and(|spec| spec.options.in_memory));
+    let changelog = |name: &String| spec(name).and_then(|spec| spec.changelog_topic()).map(str::to_owned);
+    let in_memory = in_memory.into_iter().map(|name| (name.clone(), changelog(&name))).collect();
+    let dir = shared.directory.task_dir(task);
+    let store = TaskStore::open_with_memory(&dir, &on_disk, &in_memory, &shared.memory)?;
     let mut changelogs = BTreeMap::new();
     for name in &stores {
-        if let Some(spec) = shared.plan().stores.get(name) {
-            changelogs.insert(TopicPartition::new(spec.changelog.as_str(), task.partition), name.clone());
+        if let Some(changelog) = spec(name).and_then(|spec| spec.changelog_topic()) {
+            changelogs.insert(TopicPartition::new(changelog, task.partition), name.clone());
         }
     }
     replay_changelogs(&*shared.log, &store, &changelogs).map_err(|error| error.in_task(task))?;

@@ -60,7 +60,33 @@ pub(crate) fn prepare(log: &dyn Log, plan: &Plan, settings: &Settings) -> Result
         counts.insert(topic, 1);
     }
     log.create_topics(&make)?;
+    for warning in short_retentions(log, plan) {
+        tracing::warn!(code = "HW0612", "{warning}");
+    }
     Ok(counts)
+}
+
+/// Windows that take records for longer than their input topics keep them: a replay then finds fewer records than the
+/// first run did.
+pub(crate) fn short_retentions(log: &dyn Log, plan: &Plan) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for node in &plan.nodes {
+        let Some(life_ms) = node.kind.window_life_ms() else { continue };
+        for topic in plan.inputs_above(node.id) {
+            // What cannot be asked for is no reason not to start.
+            let Ok(settings) = log.topic_settings(topic) else { continue };
+            let retention = settings.get("retention.ms").and_then(|retention| retention.parse::<i64>().ok());
+            let deletes = settings.get("cleanup.policy").is_none_or(|policy| policy.contains("delete"));
+            if let Some(retention) = retention.filter(|ms| deletes && (0..life_ms).contains(ms)) {
+                warnings.push(format!(
+                    "the windows of {} take records for {life_ms} ms, but topic {topic} keeps them for {retention} ms; \
+                     a replay will not find them all. Help: let the topic keep them longer, or give less grace",
+                    node.name
+                ));
+            }
+        }
+    }
+    warnings
 }
 
 fn sink_names(plan: &Plan) -> impl Iterator<Item = &str> {
@@ -86,4 +112,40 @@ fn check_equal_inputs(plan: &Plan, counts: &BTreeMap<String, i32>) -> Result<()>
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use headwater::prelude::*;
+    use headwater_core::SystemClock;
+    use headwater_log::{EmbeddedConfig, EmbeddedLog};
+
+    use super::*;
+
+    #[test]
+    fn windows_that_outlive_their_topics_records_are_named_and_no_others() {
+        let app = StreamsBuilder::new("demo");
+        for topic in ["short", "long", "unbounded", "compacted"] {
+            app.stream::<String, i64>(topic, Json)
+                .group_by(|_, n| *n, format!("{topic}-by-number").as_str())
+                .windowed_by(Tumbling::of(hours(1)).grace(hours(1)))
+                .count(format!("{topic}-counts").as_str());
+        }
+        let topology = app.build().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let log = EmbeddedLog::open(dir.path(), EmbeddedConfig::default(), Arc::new(SystemClock)).unwrap();
+        let short = hours(2) - 1;
+        log.create_topics(&[
+            spec("short", 1, &[("retention.ms", &short.to_string())]),
+            spec("long", 1, &[("retention.ms", &hours(2).to_string())]),
+            spec("unbounded", 1, &[]),
+            spec("compacted", 1, &[("cleanup.policy", "compact"), ("retention.ms", "1")]),
+        ])
+        .unwrap();
+        let warnings = short_retentions(&*log, topology.plan());
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("short-counts") && warnings[0].contains("topic short"), "{warnings:?}");
+    }
 }

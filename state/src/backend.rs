@@ -10,6 +10,10 @@ use crate::StoreChanges;
 pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// The stores' names.
     fn stores(&self) -> &[String];
+    /// The index of `store`.
+    fn place(&self, store: &str) -> Option<usize> {
+        self.stores().iter().position(|name| name == store)
+    }
     fn get(&self, store: usize, key: &[u8]) -> Result<Option<Vec<u8>>>;
     fn range(&self, store: usize, from: &[u8], to: Option<&[u8]>, visit: &mut RangeVisitor<'_>) -> Result<()>;
     /// Writes all of `changes` or nothing.

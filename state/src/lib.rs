@@ -12,6 +12,7 @@ mod errors;
 mod flush;
 mod in_memory;
 mod memory;
+mod mixed;
 mod rocks;
 mod snapshot;
 mod store;

@@ -10,7 +10,7 @@ use headwater_core::{Offset, RangeVisitor, Result, StoreReader, Timestamp, Topic
 
 use crate::{
     FlushPolicy, StoreChanges, StoreDigest, StoreMemory, backend::Backend, errors, flush::Unflushed,
-    in_memory::InMemory, rocks::Rocks,
+    in_memory::InMemory, mixed::Mixed, rocks::Rocks,
 };
 
 /// All stores of one task, and the positions up to which they hold their inputs' effects. Cheap to clone: clones are
@@ -51,6 +51,24 @@ impl TaskStore {
         Ok(Self::new(Box::new(Rocks::open(dir, stores, memory)?)))
     }
 
+    /// As [`Self::open`], with some stores beside them that are kept in memory and gone with the last handle:
+    /// `in_memory` has their names, each with its changelog topic if it has one. The positions of these topics are kept
+    /// in memory too, so that the next start reads them from their beginning.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with_memory(
+        dir: &Path,
+        stores: &[String],
+        in_memory: &BTreeMap<String, Option<String>>,
+        memory: &StoreMemory,
+    ) -> Result<Self> {
+        if in_memory.is_empty() {
+            return Self::open(dir, stores, memory);
+        }
+        Ok(Self::new(Box::new(Mixed::new(Rocks::open(dir, stores, memory)?, in_memory))))
+    }
+
     /// Empty stores in memory, gone with the last handle.
     pub fn in_memory(stores: &[String]) -> Self {
         Self::new(Box::new(InMemory::new(stores.to_vec())))
@@ -71,7 +89,7 @@ impl TaskStore {
     /// `HW0404` if there is no such store.
     pub fn reader(&self, store: &str) -> Result<StoreHandle> {
         let stores = self.stores();
-        let index = stores.iter().position(|name| name == store).ok_or_else(|| errors::no_such_store(store, stores))?;
+        let index = self.0.backend.place(store).ok_or_else(|| errors::no_such_store(store, stores))?;
         Ok(StoreHandle { store: self.clone(), index })
     }
 

@@ -58,6 +58,55 @@ fn a_stream_joined_with_a_view_sees_what_the_view_makes_of_the_row() {
 }
 
 #[test]
+fn a_table_tells_the_name_of_the_store_to_query_if_it_has_one() {
+    let app = StreamsBuilder::new("demo");
+    let table = app.table::<String, i64>("in", Json, "latest");
+    let view = table.filter(|_, n| *n > 1);
+    let held = view.suppress_until_time_limit(10, "held");
+    assert_eq!(table.queryable_name().as_deref(), Some("latest"));
+    assert_eq!((view.queryable_name(), held.queryable_name()), (None, None));
+    assert_eq!(view.materialize("great").queryable_name().as_deref(), Some("great"));
+}
+
+#[test]
+fn rows_are_read_by_key_by_range_by_prefix_and_all() {
+    let app = StreamsBuilder::new("demo");
+    app.table::<String, i64>("in", Json, "latest");
+    let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap().with_partitions(3).unwrap();
+    let mut input = driver.input::<String, i64>("in", Json);
+    for (key, n) in [("b", 1), ("ab", 2), ("a", 3), ("abc", 4), ("b!", 5)] {
+        input.pipe(&mut driver, key.into(), n, 0).unwrap();
+    }
+    let store = driver.store::<String, i64>("latest").unwrap();
+    let sorted = |mut rows: Vec<(String, i64)>| {
+        rows.sort();
+        rows.into_iter().map(|(_, n)| n).collect::<Vec<_>>()
+    };
+    assert_eq!(sorted(store.all().unwrap()), [3, 2, 4, 1, 5]);
+    assert_eq!(sorted(store.range(&"ab".into(), &"b".into()).unwrap()), [2, 4, 1]);
+    assert_eq!(sorted(store.prefix(b"ab").unwrap()), [2, 4]);
+    assert_eq!(store.range(&"c".into(), &"a".into()).unwrap(), []);
+}
+
+#[test]
+fn windows_are_read_by_key_and_by_time() {
+    let app = StreamsBuilder::new("demo");
+    let windows = Tumbling::of(10).grace(1000);
+    app.stream::<String, i64>("in", Json).group_by_key("by-key").windowed_by(windows).count("counts");
+    let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    let mut input = driver.input::<String, i64>("in", Json);
+    for (key, time) in [("a", 0), ("b", 10), ("a", 10), ("a", 25), ("a", 26), ("b", 31)] {
+        input.pipe(&mut driver, key.into(), 0, time).unwrap();
+    }
+    let store = driver.window_store::<String, i64>("counts").unwrap();
+    assert_eq!(store.fetch(&"a".into(), 0, 20).unwrap(), [(0, 1), (10, 1), (20, 2)]);
+    assert_eq!(store.fetch(&"a".into(), 1, 19).unwrap(), [(10, 1)]);
+    let found: Vec<_> = store.fetch_all(10, i64::MAX).unwrap().into_iter().map(|(w, n)| (w.start, w.key, n)).collect();
+    let (a, b) = (|| "a".to_owned(), || "b".to_owned());
+    assert_eq!(found, [(10, a(), 1), (10, b(), 1), (20, a(), 2), (30, b(), 1)]);
+}
+
+#[test]
 fn a_stream_and_a_table_of_different_partition_counts_are_refused() {
     let app = StreamsBuilder::new("demo");
     let table = app.table::<String, i64>("table", Json, "latest");

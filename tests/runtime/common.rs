@@ -108,7 +108,7 @@ pub fn results(log: &dyn Log, topic: &str) -> BTreeMap<String, (i64, i64)> {
     results
 }
 
-fn read_all(log: &dyn Log, topic: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub fn read_all(log: &dyn Log, topic: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     let partitions = log.topics().unwrap().into_iter().find(|t| t.name == topic).unwrap().partitions;
     let all: Vec<_> = (0..partitions).map(|partition| TopicPartition::new(topic, partition)).collect();
     let ends = log.end_offsets(&all, Isolation::ReadCommitted).unwrap();

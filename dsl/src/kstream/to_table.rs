@@ -64,6 +64,32 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
     }
 }
 
+impl<K: Data, V: Data> KStream<K, V> {
+    /// The latest value per key of a stream that deletes nothing; otherwise as
+    /// [`to_table`](KStream::to_table) of a stream of `Option`s.
+    ///
+    /// ```
+    /// # use headwater::prelude::*;
+    /// let app = StreamsBuilder::new("demo");
+    /// app.stream::<String, i64>("in", Json).latest_as_table("latest-by-key", "latest").updates().to("out", Json);
+    /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    /// driver.input::<String, i64>("in", Json).pipe(&mut driver, "k".into(), 7, 0).unwrap();
+    /// assert_eq!(driver.output::<String, i64>("out", Json).read_values(&mut driver).unwrap(), [7]);
+    /// assert_eq!(driver.store::<String, i64>("latest").unwrap().get(&"k".into()).unwrap(), Some(7));
+    /// ```
+    #[track_caller]
+    pub fn latest_as_table(
+        &self,
+        grouped: impl Into<Grouped<K, Option<V>>>,
+        store: impl Into<Materialized<K, V>>,
+    ) -> KTable<K, V>
+    where
+        K: Key,
+    {
+        self.map_values(Some).to_table(grouped, store)
+    }
+}
+
 struct Upsert<K, V> {
     table: TableStore<K, V>,
     null_keys: Slot,

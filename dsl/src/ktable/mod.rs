@@ -47,6 +47,15 @@ impl<K: Data, V: Data> KTable<K, V> {
     pub(crate) fn new(graph: Graph, id: NodeId) -> Self {
         Self { graph, id, types: PhantomData }
     }
+
+    /// The name of the store that has the table's rows; `None` for a view, whose rows are worked out of the table above
+    /// it, and for a table whose changes are held back.
+    pub fn queryable_name(&self) -> Option<String> {
+        let draft = self.graph.lock();
+        let name = draft.plan.node(self.id)?.kind.stores().first()?;
+        let held_back = draft.plan.stores.get(name).is_some_and(|store| store.kind == StoreKind::Buffer);
+        (!held_back).then(|| name.clone())
+    }
 }
 
 /// Whether a change is one of the past: of a table with history, and older than what is known of the row. The result of

@@ -4,7 +4,7 @@ use headwater_core::Result;
 
 use super::KTable;
 use crate::{
-    bounds::Data,
+    bounds::{Data, Shared},
     kstream::KStream,
     plan::NodeKind,
     wire::{Change, Flow, Meta, Push, Target},
@@ -31,6 +31,23 @@ impl<K: Data, V: Data> KTable<K, V> {
             });
         });
         KStream::new(self.graph.clone(), id)
+    }
+
+    /// As [`KTable::to_stream`], each change under a new key. The key counts as changed, so a grouping or join below
+    /// gets a repartition topic.
+    ///
+    /// ```
+    /// # use headwater::prelude::*;
+    /// let app = StreamsBuilder::new("demo");
+    /// app.table::<String, i64>("in", Json, "latest").to_stream_by(|key, n| format!("{key}-{n:?}")).to("out", Json);
+    /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    /// driver.input::<String, i64>("in", Json).pipe(&mut driver, "k".into(), 7, 0).unwrap();
+    /// let changes = driver.output::<String, Option<i64>>("out", Json).read_key_values(&mut driver).unwrap();
+    /// assert_eq!(changes, [("k-Some(7)".to_owned(), Some(7))]);
+    /// ```
+    #[track_caller]
+    pub fn to_stream_by<K2: Data>(&self, select: impl Fn(&K, &Option<V>) -> K2 + Shared) -> KStream<K2, Option<V>> {
+        self.to_stream().select_key(select)
     }
 
     /// As [`KTable::to_stream`] without deletions: the new values.

@@ -39,6 +39,8 @@ impl Plan {
     }
 }
 
+/// Tumbling, hopping and unlimited windows say their size, sliding ones the difference, sessions the gap. Ends are those
+/// of [`Windowed`](crate::Windowed).
 fn closing_of(kind: &NodeKind) -> Option<WindowClosing> {
     kind.windows().map(|windows| WindowClosing {
         after_ms: windows.closes_after_ms(),

@@ -289,8 +289,18 @@ impl NodeKind {
     /// For how long after a window's start the step takes records into it, in milliseconds of event time; `None` if it
     /// has no windows.
     pub fn window_life_ms(&self) -> Option<i64> {
-        let windows = self.windows()?;
-        Some(windows.results_within_ms().saturating_add(windows.closes_after_ms()))
+        match self {
+            Self::WindowedAggregate { size_ms, grace_ms, .. } => {
+                Some(size_ms.saturating_add(grace_ms.unwrap_or_default()))
+            }
+            Self::Stateful { settings, .. } => {
+                let lengths = [("size_ms", 1), ("difference_ms", 2), ("gap_ms", 1)];
+                let length = lengths.iter().find_map(|(name, times)| Some(settings.get(*name)?.saturating_mul(*times)));
+                let grace = settings.get("grace_ms").copied().unwrap_or_default();
+                length.map(|length| length.saturating_add(grace))
+            }
+            _ => None,
+        }
     }
 
     /// Whether what it makes of its inputs depends on the order in which their records come.

@@ -155,6 +155,24 @@ impl Plan {
         met
     }
 
+    /// The input topics whose records reach `id`, through repartition topics too, sorted.
+    pub fn inputs_above(&self, id: NodeId) -> Vec<&str> {
+        let (mut topics, mut open, mut seen) = (Vec::new(), vec![id], Vec::new());
+        while let Some(node) = open.pop().and_then(|at| self.node(at)) {
+            if seen.contains(&node.id) {
+                continue;
+            }
+            seen.push(node.id);
+            if let NodeKind::Source { topics: read, .. } = &node.kind {
+                topics.extend(read.iter().map(String::as_str));
+            }
+            open.extend(&node.parents);
+        }
+        topics.sort_unstable();
+        topics.dedup();
+        topics
+    }
+
     /// The sources and repartition topics whose records reach `id` inside its task.
     pub fn sources_of(&self, id: NodeId) -> Vec<NodeId> {
         let mut found = Vec::new();

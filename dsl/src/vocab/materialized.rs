@@ -57,8 +57,8 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
-    /// Keeps the rows in memory only: no files, and at every start they are read from the changelog. For small stores
-    /// that must be fast. Default: RocksDB.
+    /// Keeps the rows in memory only, not on disk; at every start they are read from the changelog. For small stores
+    /// that must be fast. Snapshots do not have them. Default: RocksDB.
     #[must_use]
     pub fn in_memory(mut self) -> Self {
         self.options.in_memory = true;

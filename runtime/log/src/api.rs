@@ -190,6 +190,12 @@ pub trait Log: Send + Sync + 'static {
     /// `HW0302` if the topic does not exist, `HW0304` for an unknown setting or bad value.
     fn alter_topic(&self, topic: &str, config: &BTreeMap<String, String>) -> Result<()>;
 
+    /// The settings of a topic by Kafka's names: the embedded log has those that were set, Kafka all of them.
+    ///
+    /// # Errors
+    /// `HW0302` if the topic does not exist.
+    fn topic_settings(&self, topic: &str) -> Result<BTreeMap<String, String>>;
+
     /// The first available offset of each partition.
     ///
     /// # Errors

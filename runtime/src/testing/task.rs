@@ -91,6 +91,12 @@ impl DrivenTask {
         for input in &mut self.inputs {
             input.next = input.committed;
         }
+        // What is neither on disk nor in a topic is gone.
+        let specs = &around.topology.plan().stores;
+        let volatile = |name: &str| specs.get(name).is_some_and(|s| s.options.in_memory && s.options.unlogged);
+        for (_, store) in self.committed.stores.iter_mut().filter(|(name, _)| volatile(name)) {
+            *store = Rc::default();
+        }
         self.processor = build(around, self.id(), self.thread, &self.committed, &self.outbox, &self.writers)?;
         Ok(())
     }

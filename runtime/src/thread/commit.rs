@@ -85,8 +85,10 @@ impl StreamThread {
             let time = processor.stream_time().unwrap_or_default().max(0);
             processor.changes(&mut |store, key, value| {
                 let Some(spec) = self.shared.plan().stores.get(store) else { return Ok(()) };
-                let partitions = self.shared.counts.get(&spec.changelog).copied().unwrap_or(1);
-                self.outbox.topic(&spec.changelog, partitions).send(id.partition, time, Some(key), value, &none)?;
+                if let Some(changelog) = spec.changelog_topic() {
+                    let partitions = self.shared.counts.get(changelog).copied().unwrap_or(1);
+                    self.outbox.topic(changelog, partitions).send(id.partition, time, Some(key), value, &none)?;
+                }
                 changes.row(store, key, value);
                 Ok(())
             })?;
@@ -157,7 +159,8 @@ impl StreamThread {
             if let Some(store) = &task.store {
                 for name in store.stores() {
                     let Some(spec) = self.shared.plan().stores.get(name) else { continue };
-                    let changelog = TopicPartition::new(spec.changelog.as_str(), task.id.partition);
+                    let Some(changelog) = spec.changelog_topic() else { continue };
+                    let changelog = TopicPartition::new(changelog, task.id.partition);
                     if let Some(next) = receipt.next_offsets.get(&changelog) {
                         task.changes.position(changelog, *next);
                     }

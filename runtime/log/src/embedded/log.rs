@@ -160,6 +160,11 @@ impl Log for EmbeddedLog {
         })
     }
 
+    fn topic_settings(&self, name: &str) -> Result<BTreeMap<String, String>> {
+        let topic = self.engine.catalog.topic(name).ok_or_else(|| errors::no_such_topic(&self.describe(), name))?;
+        Ok(locks::read(&topic.shared.settings).raw.clone())
+    }
+
     fn start_offsets(&self, partitions: &[TopicPartition]) -> Result<BTreeMap<TopicPartition, Offset>> {
         partitions.iter().map(|name| Ok((name.clone(), self.engine.partition(name)?.start()))).collect()
     }

@@ -9,7 +9,7 @@ use futures::executor::block_on;
 use headwater_core::{Error, ErrorKind, Offset, Result, TopicPartition};
 use rdkafka::{
     TopicPartitionList,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
     error::KafkaError,
     topic_partition_list::Offset as KafkaOffset,
     types::RDKafkaErrorCode as Code,
@@ -201,6 +201,24 @@ impl Admin {
                 kafka_errors::request_code(&what, self.clients.brokers(), Some(code), refused.reason)
             }
         })
+    }
+
+    pub fn settings(&self, topic: &str) -> Result<BTreeMap<String, String>> {
+        let asked = ResourceSpecifier::Topic(topic);
+        let results = block_on(self.client.describe_configs([&asked], &self.options()))
+            .map_err(|error| self.failed("reading topic settings", &error))?;
+        let mut settings = BTreeMap::new();
+        for result in results {
+            let resource = result.map_err(|code| match code {
+                Code::UnknownTopicOrPartition | Code::UnknownTopic => errors::no_such_topic(&self.kafka(), topic),
+                code => {
+                    let what = format!("reading the settings of topic {topic:?}");
+                    kafka_errors::request_code(&what, self.clients.brokers(), Some(code), code)
+                }
+            })?;
+            settings.extend(resource.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))));
+        }
+        Ok(settings)
     }
 
     pub fn delete_records(&self, before: &[(TopicPartition, Offset)]) -> Result<()> {

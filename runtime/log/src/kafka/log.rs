@@ -76,6 +76,10 @@ impl Log for KafkaLog {
         self.admin.alter(topic, config)
     }
 
+    fn topic_settings(&self, topic: &str) -> Result<BTreeMap<String, String>> {
+        self.admin.settings(topic)
+    }
+
     fn start_offsets(&self, partitions: &[TopicPartition]) -> Result<BTreeMap<TopicPartition, Offset>> {
         self.list(partitions, Wanted::Start, Isolation::ReadCommitted)
     }

@@ -37,6 +37,10 @@ pub fn settings_are_checked_and_can_be_altered(world: &World) {
         world.log.alter_topic(&name, &BTreeMap::from([(setting.to_owned(), value.to_owned())]))
     };
     alter("max.message.bytes", "20000").unwrap();
+    let settings = world.log.topic_settings(&name).unwrap();
+    let setting = |name: &str| settings.get(name).map(String::as_str);
+    assert_eq!((setting("max.message.bytes"), setting("cleanup.policy")), (Some("20000"), Some("compact")));
+    assert_eq!(world.log.topic_settings("never-there").unwrap_err().code(), "HW0302");
     world.write(&topic[0], &[&large]);
     assert_eq!(alter("retention.ms", "soon").unwrap_err().code(), "HW0304");
     let missing = world.log.alter_topic("never-there", &BTreeMap::new()).unwrap_err();

@@ -32,7 +32,7 @@ impl TopologyTestDriver {
     /// # Errors
     /// `HW0120` if the topology has no such store.
     pub fn store_entries(&self, store: &str) -> Result<usize> {
-        Ok(Rows::new(self, store)?.all()?.len())
+        Ok(Rows::new(self, store)?.range(&[], None)?.len())
     }
 }
 
@@ -96,7 +96,8 @@ impl<'a> Rows<'a> {
     fn damaged(&self) -> Error {
         Error::new(headwater_core::ErrorKind::State, "HW0205", format!("a row of store {} cannot be read", self.name))
             .help(
-                "read a windowed store with window_store, one of sessions with session_store, one with history with versioned_store, any other with store",
+                "read a windowed store with window_store, one of sessions with session_store, one with history with \
+                 versioned_store, any other with store",
             )
     }
 }
