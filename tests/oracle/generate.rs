@@ -125,7 +125,7 @@ fn windows(random: &mut Random) -> Windows {
         2 => Windows::Hopping { size, advance: *random.choose(&[1, 2, 3, 5]) * (size / 5), grace },
         3 => Windows::Sliding { size, grace },
         _ if random.percent(12) => Windows::Unlimited { start: *random.choose(&[0, 50, 200]) },
-        _ => Windows::Session { size, grace },
+        _ => Windows::Session { size, grace: if random.percent(50) { intended::LONG_GRACE } else { grace } },
     }
 }
 
