@@ -48,13 +48,14 @@ pub mod prelude {
         serde::{Auto, Json, Postcard, Raw, Text},
     };
     pub use headwater_dsl::{
-        Arrival, Cogrouped, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalTable, Grouped,
-        Hopping, JoinWindows, Joined, KGroupedStream, KGroupedTable, KStream, KTable, KeyValueStore, Materialized,
-        NegativeTime, OffsetReset, OnFailure, Output, Placement, Port, Processed, Processor, ProcessorContext,
-        Produced, Punctuation, Record, Repartitioned, Rule, Rules, Session, SessionStream, SessionWindowedSerde,
-        Severity, Sliding, Split, StoreRef, StreamJoined, StreamsBuilder, Suppressed, TableJoined, TimeWindowedSerde,
-        Timer, Topics, Topology, TopologyErrors, Tumbling, Unlimited, UserResult, Windowed, WindowedStream, not_null,
-        one_of, range,
+        Arrival, Cogrouped, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalTable,
+        GlobalTableReader, Grouped, Hopping, JoinWindows, Joined, KGroupedStream, KGroupedTable, KStream, KTable,
+        KeyValueStore, Materialized, NegativeTime, OffsetReset, OnFailure, Output, Placement, Port, Processed,
+        Processor, ProcessorContext, Produced, Punctuation, Record, Repartitioned, Rule, Rules, Session, SessionStore,
+        SessionStoreRef, SessionStream, SessionWindowedSerde, Severity, Sliding, Split, StoreRef, StoredSession,
+        StreamJoined, StreamsBuilder, Suppressed, TableJoined, TableReader, TableRef, TimeWindowedSerde, Timer, Topics,
+        Topology, TopologyErrors, Tumbling, Unlimited, UserResult, VersionedKeyValueStore, VersionedStoreRef,
+        WindowStore, WindowStoreRef, Windowed, WindowedStream, not_null, one_of, range,
     };
     pub use headwater_runtime::TopologyTestDriver;
     pub use headwater_sinks::{ColumnType, Columns, IcebergSink, ParquetSink, day};

@@ -18,6 +18,7 @@ mod dsl {
     mod partitioners;
     mod plan;
     mod process_stores;
+    mod process_timed_stores;
     mod processors;
     mod punctuation;
     mod quality;

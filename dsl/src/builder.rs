@@ -9,9 +9,9 @@ use crate::{
     graph::{Draft, Graph},
     kstream::KStream,
     ktable::{KTable, declare},
-    plan::{GlobalStore, NodeKind, check, cut, insert_repartitions},
+    plan::{GlobalStore, NodeKind, StoreKind, check, cut, insert_repartitions},
     source::{Decoder, wire_source},
-    store::StoreRef,
+    store::{SessionStoreRef, StoreRef, VersionedStoreRef, WindowStoreRef},
     topology::Topology,
     vocab::{Consumed, Materialized, OnFailure, OnUndecodable, Topics},
     wire::Wiring,
@@ -184,6 +184,147 @@ impl StreamsBuilder {
         let store = store.into();
         self.graph.declare_free_store(&store.name, declare(&store));
         StoreRef::new(&store)
+    }
+
+    /// A window store for processors: one row per key and window start, kept for `retention_ms` milliseconds in terms of
+    /// the newest window start. Otherwise as [`StreamsBuilder::store`].
+    ///
+    /// ```
+    /// use headwater::prelude::*;
+    ///
+    /// /// Tells how many records its key had in the last ten minutes.
+    /// struct Recent(WindowStore<String, i64>);
+    ///
+    /// impl FixedKeyProcessor<String, i64> for Recent {
+    ///     type ValueOut = i64;
+    ///
+    ///     fn process(
+    ///         &mut self,
+    ///         cx: &mut FixedKeyContext<'_, String, i64>,
+    ///         record: FixedKeyRecord<'_, String, i64>,
+    ///     ) -> UserResult<()> {
+    ///         let minute = record.timestamp - record.timestamp % minutes(1);
+    ///         let count = self.0.get(record.key(), minute)?.unwrap_or_default() + 1;
+    ///         self.0.put(record.key(), minute, count)?;
+    ///         let recent = self.0.fetch(record.key(), minute - minutes(9)..=minute)?.map(|(_, n)| n).sum();
+    ///         Ok(cx.forward(record.with_value(recent))?)
+    ///     }
+    /// }
+    ///
+    /// let app = StreamsBuilder::new("demo");
+    /// let by_minute = app.window_store::<String, i64>("by-minute", minutes(10));
+    /// app.stream::<String, i64>("in", Json).process_values("recent", by_minute, Recent).to("out", Json);
+    /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    /// let mut input = driver.input::<String, i64>("in", Json);
+    /// for minute in [0, 1, 1, 9, 10] {
+    ///     input.pipe(&mut driver, "k".into(), 7, minutes(minute)).unwrap();
+    /// }
+    /// assert_eq!(driver.output::<String, i64>("out", Json).read_values(&mut driver).unwrap(), [1, 2, 3, 4, 4]);
+    /// ```
+    #[track_caller]
+    pub fn window_store<K: Key, V: Data>(
+        &self,
+        store: impl Into<Materialized<K, V>>,
+        retention_ms: i64,
+    ) -> WindowStoreRef<K, V> {
+        let store = store.into().retention(retention_ms);
+        self.graph.declare_free_store(&store.name, store.spec(StoreKind::Timed));
+        WindowStoreRef::new(&store, retention_ms)
+    }
+
+    /// A session store for processors: one row per key, start and end, kept for `retention_ms` milliseconds in terms of
+    /// the latest end. Otherwise as [`StreamsBuilder::store`].
+    ///
+    /// ```
+    /// use headwater::prelude::*;
+    ///
+    /// /// Merges visits that are at most a minute apart, and tells how long the visit is so far.
+    /// struct Visits(SessionStore<String, i64>);
+    ///
+    /// impl FixedKeyProcessor<String, i64> for Visits {
+    ///     type ValueOut = i64;
+    ///
+    ///     fn process(
+    ///         &mut self,
+    ///         cx: &mut FixedKeyContext<'_, String, i64>,
+    ///         record: FixedKeyRecord<'_, String, i64>,
+    ///     ) -> UserResult<()> {
+    ///         let (key, time) = (record.key().clone(), record.timestamp);
+    ///         let (mut start, mut end, mut clicks) = (time, time, 1);
+    ///         for visit in self.0.find(&key, time - minutes(1), time + minutes(1))? {
+    ///             self.0.delete(&key, visit.start, visit.end)?;
+    ///             (start, end, clicks) = (start.min(visit.start), end.max(visit.end), clicks + visit.value);
+    ///         }
+    ///         self.0.put(&key, start, end, clicks)?;
+    ///         Ok(cx.forward(record.with_value(end - start))?)
+    ///     }
+    /// }
+    ///
+    /// let app = StreamsBuilder::new("demo");
+    /// let visits = app.session_store::<String, i64>("visits", hours(1));
+    /// app.stream::<String, i64>("in", Json).process_values("visit", visits, Visits).to("out", Json);
+    /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    /// let mut input = driver.input::<String, i64>("in", Json);
+    /// for time in [0, 50, 200, 110] {
+    ///     input.pipe(&mut driver, "k".into(), 7, seconds(time)).unwrap();
+    /// }
+    /// let out = driver.output::<String, i64>("out", Json).read_values(&mut driver).unwrap();
+    /// assert_eq!(out, [0, 50_000, 0, 110_000]);
+    /// ```
+    #[track_caller]
+    pub fn session_store<K: Key, V: Data>(
+        &self,
+        store: impl Into<Materialized<K, V>>,
+        retention_ms: i64,
+    ) -> SessionStoreRef<K, V> {
+        let store = store.into().retention(retention_ms);
+        self.graph.declare_free_store(&store.name, store.spec(StoreKind::Session));
+        SessionStoreRef::new(&store, retention_ms)
+    }
+
+    /// A store with history for processors: every version of a row, for `history_ms` milliseconds of event time after it
+    /// was replaced. Otherwise as [`StreamsBuilder::store`].
+    ///
+    /// ```
+    /// use headwater::prelude::*;
+    ///
+    /// /// Answers each price with the price an hour before.
+    /// struct Before(VersionedKeyValueStore<String, i64>);
+    ///
+    /// impl FixedKeyProcessor<String, i64> for Before {
+    ///     type ValueOut = Option<i64>;
+    ///
+    ///     fn process(
+    ///         &mut self,
+    ///         cx: &mut FixedKeyContext<'_, String, Option<i64>>,
+    ///         record: FixedKeyRecord<'_, String, i64>,
+    ///     ) -> UserResult<()> {
+    ///         self.0.put(record.key().clone(), record.value, record.timestamp)?;
+    ///         let before = self.0.get_as_of(record.key(), record.timestamp - hours(1))?;
+    ///         Ok(cx.forward(record.with_value(before.map(|(price, _)| price)))?)
+    ///     }
+    /// }
+    ///
+    /// let app = StreamsBuilder::new("demo");
+    /// let prices = app.versioned_store::<String, i64>("prices", hours(2));
+    /// app.stream::<String, i64>("in", Json).process_values("before", prices, Before).to("out", Json);
+    /// let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    /// let mut input = driver.input::<String, i64>("in", Json);
+    /// for (price, minute) in [(3, 0), (4, 30), (5, 90)] {
+    ///     input.pipe(&mut driver, "tea".into(), price, minutes(minute)).unwrap();
+    /// }
+    /// let out = driver.output::<String, Option<i64>>("out", Json).read_values(&mut driver).unwrap();
+    /// assert_eq!(out, [None, None, Some(4)]);
+    /// ```
+    #[track_caller]
+    pub fn versioned_store<K: Key, V: Data>(
+        &self,
+        store: impl Into<Materialized<K, V>>,
+        history_ms: i64,
+    ) -> VersionedStoreRef<K, V> {
+        let store = store.into().versioned(history_ms);
+        self.graph.declare_free_store(&store.name, store.spec(StoreKind::Versioned));
+        VersionedStoreRef::new(store, history_ms)
     }
 
     /// Says what happens to a record at which a step of the program fails or panics. Default: the program stops.

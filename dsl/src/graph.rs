@@ -102,6 +102,11 @@ impl Graph {
         self.lock().mistakes.push((id, code, reason, help));
     }
 
+    /// Tells this builder's steps from another's.
+    pub(crate) fn token(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
     /// Whether both handles belong to one builder.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

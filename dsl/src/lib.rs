@@ -51,8 +51,10 @@ pub use processor::{
 pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
 pub use sinking::{AnySink, AnyWriter, ThreadWriters};
 pub use store::{
-    KeyValueStore, Rows, StoreRef, TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_version,
-    decode_window_key, encode_timed_key, encode_window_key, timed_key_prefix, version_prefix,
+    GlobalTableReader, KeyValueStore, Rows, SessionStore, SessionStoreRef, StoreRef, StoredSession, TIMED_ROWS,
+    TableReader, TableRef, TimedKey, VersionedKeyValueStore, VersionedStoreRef, WindowStore, WindowStoreRef,
+    decode_row, decode_timed_key, decode_version, decode_window_key, encode_timed_key, encode_window_key,
+    timed_key_prefix, version_prefix,
 };
 pub use task::{
     GlobalReader, Memo, Order, PanicGuard, ProcessorTask, Punctuation, SourceHandle, StoreChangeVisitor, TaskContext,

@@ -139,9 +139,13 @@ impl<K: Data, V: Data> KStream<K, V> {
         let wired = readers.clone();
         let stores: Vec<&str> = declared.stores.iter().map(String::as_str).collect();
         let mut kind = NodeKind::stateful(op, &stores);
-        if let NodeKind::Stateful { changes_key: of_step, .. } = &mut kind {
+        if let NodeKind::Stateful { changes_key: of_step, reads, .. } = &mut kind {
             *of_step = changes_key;
+            let own = declared.reads.iter().filter(|(_, builder)| *builder == self.graph.token());
+            reads.extend(own.map(|(table, _)| *table));
         }
+        let strange_table = declared.reads.iter().any(|(_, builder)| *builder != self.graph.token());
+        let globals = declared.globals;
         let id = self.graph.add(Some(name), op, kind, vec![self.id], |wiring, id| {
             wiring.target::<K, V>(id, move |builder, id| -> Result<Target<K, V>> {
                 let readers = wired.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -158,6 +162,14 @@ impl<K: Data, V: Data> KStream<K, V> {
                 Ok(Process::start(id, &name, &task, ports, next, processor))
             });
         });
+        let strange_global = {
+            let draft = self.graph.lock();
+            globals.iter().any(|global| !draft.plan.global_stores.contains_key(global))
+        };
+        if strange_table || strange_global {
+            let reason = "the processor reads a table of another builder".to_owned();
+            self.graph.mistake(id, "HW0115", reason, "make both with the same StreamsBuilder");
+        }
         for (place, (output, _)) in outputs.iter().enumerate() {
             if outputs.iter().take(place).any(|(earlier, _)| earlier == output) {
                 self.graph.mistake(id, "HW0162", format!("two outputs are called {output}"), "rename one of them");

@@ -7,6 +7,7 @@ mod group_by;
 mod join;
 mod map_values;
 mod materialize;
+mod reader;
 mod suppress;
 mod to_stream;
 

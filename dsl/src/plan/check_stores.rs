@@ -6,6 +6,10 @@ use crate::error::TopologyError;
 /// Every mistake in the stores' options.
 pub(super) fn stores(plan: &Plan, found: &mut Vec<TopologyError>) {
     for node in &plan.nodes {
+        // The step that is the table of the streams is checked in their place.
+        if matches!(&node.kind, NodeKind::Stateful { op, .. } if op == "cogroup_input") {
+            continue;
+        }
         for name in node.kind.stores() {
             let Some(store) = plan.stores.get(name) else { continue };
             let retention = store.options.retention_ms;
@@ -13,6 +17,13 @@ pub(super) fn stores(plan: &Plan, found: &mut Vec<TopologyError>) {
                 StoreKind::Versioned => versioned(node, retention.unwrap_or_default(), found),
                 StoreKind::Window | StoreKind::Session | StoreKind::Timed if node.kind.windows().is_some() => {
                     window_retention(node, retention, found);
+                }
+                StoreKind::Timed | StoreKind::Session if is_processor(node) => {
+                    let retention = retention.unwrap_or_default();
+                    if retention < 1 {
+                        let reason = format!("store {name} keeps its rows for {retention} ms");
+                        found.push(TopologyError::new("HW0142", &node.name, reason, "a retention is 1 ms or more"));
+                    }
                 }
                 _ if retention.is_some() => found.push(TopologyError::new(
                     "HW0142",
@@ -26,6 +37,10 @@ pub(super) fn stores(plan: &Plan, found: &mut Vec<TopologyError>) {
     }
 }
 
+fn is_processor(node: &Node) -> bool {
+    matches!(&node.kind, NodeKind::Stateful { op, .. } if op.starts_with("process"))
+}
+
 fn versioned(node: &Node, history_ms: i64, found: &mut Vec<TopologyError>) {
     if history_ms < 0 {
         let reason = format!("the table's history is {history_ms} ms");
@@ -33,7 +48,7 @@ fn versioned(node: &Node, history_ms: i64, found: &mut Vec<TopologyError>) {
     }
     let keeps_what_it_is_told = match &node.kind {
         NodeKind::Table { .. } => true,
-        NodeKind::Stateful { op, .. } => op == "materialize",
+        NodeKind::Stateful { op, .. } => op == "materialize" || is_processor(node),
         _ => false,
     };
     if !keeps_what_it_is_told {

@@ -7,17 +7,23 @@ use headwater_core::Result;
 use super::{Output, Port, output::Ports};
 use crate::{
     bounds::{Data, Key},
+    global::GlobalTable,
     plan::NodeId,
-    store::{KeyValueStore, StoreRef},
+    store::{
+        GlobalTableReader, KeyValueStore, SessionStore, SessionStoreRef, StoreRef, TableReader, TableRef,
+        VersionedKeyValueStore, VersionedStoreRef, WindowStore, WindowStoreRef,
+    },
     wire::TaskBuilder,
 };
 
-/// What a processor needs beside records: a [`StoreRef`], an [`Output`], `()` for nothing, or a tuple of these. The
+/// What a processor needs beside records: stores ([`StoreRef`], [`WindowStoreRef`], [`SessionStoreRef`],
+/// [`VersionedStoreRef`]), tables to read ([`TableRef`], [`GlobalTable`]), an [`Output`], `()` for nothing, or a tuple of
+/// these. The
 /// closure given to [`KStream::process`](crate::KStream::process) gets them opened, as typed values, once per task.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is nothing that a processor can be given",
     label = "not `Resources`",
-    note = "give it `()`, a store made with `StreamsBuilder::store`, an `Output`, or a tuple of these"
+    note = "give it `()`, a store made with `StreamsBuilder::store`, a table's `reader()`, an `Output`, or a tuple of these"
 )]
 pub trait Resources: sealed::Resource + Send + Sync + 'static {
     /// The same, opened in a task.
@@ -43,6 +49,10 @@ pub(crate) use sealed::Resource;
 #[derive(Debug, Default)]
 pub struct Declared {
     pub(crate) stores: Vec<String>,
+    /// The tables that it reads, with their builders.
+    pub(crate) reads: Vec<(NodeId, usize)>,
+    /// The global tables that it reads.
+    pub(crate) globals: Vec<String>,
     /// With the type of the [`Output`].
     pub(crate) outputs: Vec<(&'static str, TypeId)>,
 }
@@ -92,17 +102,57 @@ impl<K: Data, V: Data> Resources for Output<K, V> {
     }
 }
 
-impl<K: Key, V: Data> Resource for StoreRef<K, V> {
+macro_rules! stores {
+    ($($of:ident => $open:ident)+) => {$(
+        impl<K: Key, V: Data> Resource for $of<K, V> {
+            fn declare(&self, declared: &mut Declared) {
+                declared.stores.push(self.name().to_owned());
+            }
+        }
+
+        impl<K: Key, V: Data> Resources for $of<K, V> {
+            type Open = $open<K, V>;
+
+            fn open(&self, opening: &mut Opening<'_, '_>) -> Result<Self::Open> {
+                self.open_in(opening.builder, opening.step)
+            }
+        }
+    )+};
+}
+
+stores! {
+    StoreRef => KeyValueStore
+    WindowStoreRef => WindowStore
+    SessionStoreRef => SessionStore
+    VersionedStoreRef => VersionedKeyValueStore
+}
+
+impl<K: Data, V: Data> Resource for TableRef<K, V> {
     fn declare(&self, declared: &mut Declared) {
-        declared.stores.push(self.name().to_owned());
+        declared.reads.push((self.id, self.builder));
     }
 }
 
-impl<K: Key, V: Data> Resources for StoreRef<K, V> {
-    type Open = KeyValueStore<K, V>;
+impl<K: Data, V: Data> Resources for TableRef<K, V> {
+    type Open = TableReader<K, V>;
 
-    fn open(&self, opening: &mut Opening<'_, '_>) -> Result<KeyValueStore<K, V>> {
-        self.open_in(opening.builder, opening.step)
+    fn open(&self, opening: &mut Opening<'_, '_>) -> Result<Self::Open> {
+        Ok(TableReader::new(opening.builder.view_of::<K, V>(self.id)?))
+    }
+}
+
+impl<K: Data, V: Data> Resource for GlobalTable<K, V> {
+    fn declare(&self, declared: &mut Declared) {
+        declared.globals.push(self.store.clone());
+    }
+}
+
+impl<K: Data, V: Data> Resources for GlobalTable<K, V> {
+    type Open = GlobalTableReader<K, V>;
+
+    fn open(&self, opening: &mut Opening<'_, '_>) -> Result<Self::Open> {
+        let rows = opening.builder.env.global(&self.store)?;
+        Ok(GlobalTableReader::new(self.keys.clone(), self.values.clone(), rows))
     }
 }
 

@@ -174,7 +174,11 @@ impl Marks {
         match &self.time {
             SenderTime::Sources(queues) => (greatest_of(queues), true),
             SenderTime::Task => (self.context.stream_time.get(), true),
-            SenderTime::Forwarded { .. } => (self.context.sender_time.get().unwrap_or(timestamp), false),
+            SenderTime::Forwarded { .. } => {
+                // What a timer or a commit sends was sent by nobody upstream: it is late where windows have closed.
+                let unsent = || self.progress().map_or(timestamp, |closed| closed.max(timestamp));
+                (self.context.sender_time.get().unwrap_or_else(unsent), false)
+            }
             SenderTime::Emitted { greatest, .. } => {
                 greatest.set(greatest.get().max(timestamp));
                 (greatest.get(), true)

@@ -9,13 +9,15 @@ mod kv;
 mod layout;
 mod ordered;
 mod scan;
-#[allow(dead_code, reason = "the steps that use all of it are being written")]
 mod timed;
 mod versioned;
 mod window;
 
 pub(crate) use emission::{Emission, When};
-pub use handle::{KeyValueStore, Rows, StoreRef};
+pub use handle::{
+    GlobalTableReader, KeyValueStore, Rows, SessionStore, SessionStoreRef, StoreRef, StoredSession, TableReader,
+    TableRef, VersionedKeyValueStore, VersionedStoreRef, WindowStore, WindowStoreRef,
+};
 pub(crate) use held::HeldStore;
 pub(crate) use kv::{KvStore, StoreSerdes};
 pub use layout::{
@@ -24,7 +26,6 @@ pub use layout::{
 };
 pub(crate) use layout::{encode_row_head, start_bound};
 pub(crate) use ordered::OrderedRows;
-#[allow(unused_imports, reason = "the steps that use all of it are being written")]
 pub(crate) use timed::{ChangedRow, News, TakenRow, TimedRow, TimedStore};
 pub(crate) use versioned::VersionedStore;
 pub use versioned::{decode_version, version_prefix};

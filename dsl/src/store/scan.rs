@@ -66,7 +66,10 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
             take_changed(at, &mut rows);
         }
         rows.truncate(limit_or_one_too_many);
-        if limit.is_none() && rows.len() > ROWS_AT_MOST { Err(too_many(&self.name)) } else { Ok(rows) }
+        if limit.is_none() {
+            check_count(&self.name, rows.len())?;
+        }
+        Ok(rows)
     }
 
     /// The keys and places of the rows in memory that differ from those committed, in key order.
@@ -92,7 +95,12 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
     }
 }
 
-fn too_many(store: &str) -> Error {
-    Error::new(ErrorKind::User, "HW0245", format!("a range of store {store} has more than {ROWS_AT_MOST} rows"))
-        .help("read it in parts: first(range, limit), then on from the last key")
+/// Whether a range may return so many rows.
+pub(super) fn check_count(store: &str, rows: usize) -> Result<()> {
+    if rows <= ROWS_AT_MOST {
+        return Ok(());
+    }
+    let what = format!("a range of store {store} has more than {ROWS_AT_MOST} rows");
+    Err(Error::new(ErrorKind::User, "HW0245", what)
+        .help("read it in parts: first(range, limit), then on from the last key; or shorter spans of time"))
 }

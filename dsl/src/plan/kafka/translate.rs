@@ -236,7 +236,6 @@ fn prefix_of(kind: &NodeKind) -> &'static str {
         "flat_map" => "KSTREAM-FLATMAP",
         "select_key" => "KSTREAM-KEY-SELECT",
         "peek" => "KSTREAM-PEEK",
-        "process" => "KSTREAM-PROCESSOR",
         "process_values" => "KSTREAM-PROCESSVALUES",
         "for_each" => "KSTREAM-FOREACH",
         "merge" => "KSTREAM-MERGE",

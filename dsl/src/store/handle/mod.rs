@@ -1,5 +1,16 @@
 //! Stores as processors hold them.
 
+mod retained;
+mod session;
+mod tables;
+mod versioned;
+mod window;
+
+pub use session::{SessionStore, SessionStoreRef, StoredSession};
+pub use tables::{GlobalTableReader, TableReader, TableRef};
+pub use versioned::{VersionedKeyValueStore, VersionedStoreRef};
+pub use window::{WindowStore, WindowStoreRef};
+
 use std::{
     ops::{Bound, RangeBounds},
     rc::Rc,
@@ -217,7 +228,7 @@ impl<K, V> std::fmt::Debug for KeyValueStore<K, V> {
     }
 }
 
-pub(super) fn null_key(store: &str) -> Error {
+pub(in crate::store) fn null_key(store: &str) -> Error {
     Error::new(ErrorKind::User, "HW0244", format!("the store {store} was asked for a null key"))
         .help("a store has no row under null; test the key first")
 }
