@@ -13,8 +13,10 @@ mod dsl {
     mod foreign_key_joins;
     mod grouped_tables;
     mod hopping;
+    mod join_grace;
     mod map_async;
     mod nulls;
+    mod order_across_repartition;
     mod partitioners;
     mod plan;
     mod process_stores;

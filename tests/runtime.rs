@@ -3,6 +3,7 @@
 
 mod runtime {
     mod common;
+    mod joins;
     mod order;
     mod processors;
     mod replay;

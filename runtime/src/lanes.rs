@@ -41,7 +41,8 @@ impl Lanes {
         let mut at = batch.start();
         while let Some((record, after)) = batch.read_at(at)? {
             let offset = record.offset;
-            let (upstream, time) = sender(&record).filter(|(upstream, _)| *upstream < self.lanes.len()).unwrap_or((0, Timestamp::MIN));
+            let (upstream, time) =
+                sender(&record).filter(|(upstream, _)| *upstream < self.lanes.len()).unwrap_or((0, Timestamp::MIN));
             let is_new = offset >= self.read_to && offset >= self.order.next_of(upstream);
             self.read_to = self.read_to.max(offset + 1);
             if let (true, Some(lane)) = (is_new, self.lanes.get_mut(upstream)) {

@@ -11,6 +11,7 @@ mod committer;
 mod compare;
 mod env;
 mod global;
+mod lanes;
 mod memo;
 mod outbox;
 mod progress;

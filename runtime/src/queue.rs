@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::lanes::Lanes;
 use headwater_core::{Offset, RecordBatch, RecordRef, Result, Timestamp, TopicPartition};
 
 /// One input partition of a task.
@@ -26,6 +27,9 @@ pub(crate) struct RecordQueue {
     pub(crate) paused: bool,
     /// Whether the log had nothing more when last asked.
     pub(crate) caught_up: bool,
+    /// Its records by sender, if they are taken in the order of their senders' time, and whose comes next.
+    pub(crate) lanes: Option<Lanes>,
+    pub(crate) chosen: usize,
 }
 
 impl RecordQueue {
@@ -44,6 +48,8 @@ impl RecordQueue {
             bound: None,
             paused: false,
             caught_up: false,
+            lanes: None,
+            chosen: 0,
         }
     }
 
@@ -62,12 +68,12 @@ impl RecordQueue {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.batches.is_empty()
+        self.lanes.as_ref().map_or(self.batches.is_empty(), Lanes::is_empty)
     }
 
     /// Bytes of the batches that wait.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.lanes.as_ref().map_or(self.bytes, Lanes::bytes)
     }
 
     /// The head's event time, asked of `time_of` once per record.
@@ -82,10 +88,13 @@ impl RecordQueue {
 
     /// The head and the position after it. Skips what was taken before, and ends at the bound.
     pub(crate) fn head(&mut self) -> Result<Option<(RecordRef<'_>, usize)>> {
-        if !self.settled {
+        if self.lanes.is_none() && !self.settled {
             self.settle()?;
         }
-        self.batches.front().map_or(Ok(None), |batch| batch.read_at(self.at))
+        match &self.lanes {
+            Some(lanes) => lanes.head(self.chosen),
+            None => self.batches.front().map_or(Ok(None), |batch| batch.read_at(self.at)),
+        }
     }
 
     /// Moves to the first record that is to be taken.
@@ -111,6 +120,11 @@ impl RecordQueue {
 
     /// The head was taken.
     pub(crate) fn advance(&mut self, offset: Offset, after: usize) {
+        if let Some(lanes) = &mut self.lanes {
+            lanes.advance(self.chosen);
+            self.next = lanes.next();
+            return;
+        }
         self.next = offset + 1;
         self.at = after;
         self.head_time = None;

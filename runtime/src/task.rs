@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use headwater_core::{Error, LineageRange, Offset, Result, TaskId, Timestamp, TopicPartition};
+use headwater_core::{Error, LineageRange, Offset, RecordBatch, Result, TaskId, Timestamp, TopicPartition};
 use headwater_dsl::ProcessorTask;
 use headwater_state::{StoreChanges, TaskStore};
 
@@ -20,6 +20,11 @@ pub(crate) struct StreamTask {
     pub(crate) failed: BTreeMap<(TopicPartition, Offset), Rc<Error>>,
     /// The rows changed by the transaction that is being committed.
     pub(crate) changes: StoreChanges,
+    /// Whether it takes records in the order of their senders' time, and waits for senders, as bounded runs do.
+    pub(crate) in_order: bool,
+    pub(crate) waits: bool,
+    /// Whether the record chosen last should have waited, had there been room.
+    pub(crate) hurried: bool,
     /// Input records taken since the last commit.
     pub(crate) taken: u64,
     /// Whether one of its inputs has ended since the last commit.
@@ -39,6 +44,9 @@ impl StreamTask {
     /// The queue whose head is the oldest record, if the task may take one now: an empty queue that is not known to be
     /// at its end holds the others back, so that records of several inputs are taken in the order of their time.
     fn next_queue(&mut self) -> Result<Option<usize>> {
+        if self.in_order {
+            return self.next_in_order();
+        }
         if let [queue] = self.queues.as_slice() {
             // Nothing to choose from: nobody asks for the record's time.
             return Ok((!queue.is_empty()).then_some(0));
@@ -53,6 +61,51 @@ impl StreamTask {
             }
         }
         Ok(oldest.map(|(_, place)| place))
+    }
+
+    /// As [`StreamTask::next_queue`], by the senders' time. Where too many records wait, nobody is waited for: better
+    /// another order, which is counted, than a task that stands still for ever.
+    fn next_in_order(&mut self) -> Result<Option<usize>> {
+        let mut least: Option<(Timestamp, usize)> = None;
+        for (place, queue) in self.queues.iter_mut().enumerate() {
+            let source = queue.source;
+            let head = match &queue.lanes {
+                Some(lanes) => lanes.least().map(|(time, lane)| {
+                    queue.chosen = lane;
+                    time
+                }),
+                None => {
+                    queue.head_time(|record| self.processor.time_with(source, record).unwrap_or(record.timestamp))?
+                }
+            };
+            let may_come = queue.is_empty() && !queue.caught_up && !(self.waits && queue.internal);
+            match head {
+                Some(time) if least.is_none_or(|(least, _)| time < least) => least = Some((time, place)),
+                None if may_come => return Ok(None),
+                _ => {}
+            }
+        }
+        let Some((time, place)) = least else { return Ok(None) };
+        let lanes = || self.queues.iter().filter_map(|queue| queue.lanes.as_ref());
+        let early = self.waits && lanes().any(|lanes| lanes.holds_back(time));
+        let full = early && self.queues.iter().any(|queue| queue.lanes.is_some() && queue.paused);
+        self.hurried = full;
+        Ok((!early || full).then_some(place))
+    }
+
+    /// More records of the partition at `place`.
+    ///
+    /// # Errors
+    /// If the batch is damaged.
+    pub(crate) fn append(&mut self, place: usize, batch: RecordBatch) -> Result<()> {
+        let Some(queue) = self.queues.get_mut(place) else { return Ok(()) };
+        let Some(lanes) = &mut queue.lanes else {
+            queue.append(batch);
+            return Ok(());
+        };
+        queue.caught_up = false;
+        let (processor, source) = (&self.processor, queue.source);
+        lanes.append(&batch, |record| processor.sender(source, record))
     }
 
     /// Takes up to `limit` records. Returns how many came from input topics, and how many in all.
@@ -76,6 +129,9 @@ impl StreamTask {
             done.map_err(|error| error.at_record(partition, offset))?;
             drop(record);
             queue.advance(offset, after);
+            if let (true, Some(order)) = (self.hurried, self.processor.order_of(source)) {
+                order.hurry();
+            }
             all += 1;
             inputs += u64::from(!internal);
         }
@@ -116,6 +172,9 @@ impl StreamTask {
         guard.run(|| {
             let Some(place) = self.next_queue()? else { return Ok(None) };
             let Some(queue) = self.queues.get_mut(place) else { return Ok(None) };
+            if let Some(lanes) = &queue.lanes {
+                return Ok(lanes.least().map(|(time, _)| time));
+            }
             let source = queue.source;
             queue.head_time(|record| self.processor.timestamp(source, record))
         })

@@ -107,6 +107,11 @@ fn extend(random: &mut Random, case: &mut Case) -> bool {
             None => return false,
         }
     }
+    if let Op::JoinTable { kind: Kind::Left, grace: Some(_) } = op {
+        // D8: Java fails on a null key here.
+        case.nodes.push(Node { op: Op::Filter { f: 3 }, of: vec![of[0]], out: false });
+        of[0] = case.nodes.len() - 1;
+    }
     if let Op::Split { .. } = op {
         let split = case.nodes.len();
         case.nodes.push(Node { op, of, out: false });

@@ -36,10 +36,7 @@ pub struct Twin<'a> {
 
 /// Whether the DSL has this operator; the generator makes no others.
 pub fn can(op: &Op) -> bool {
-    match op {
-        Op::TableTransformValues { .. } | Op::JoinTable { grace: Some(_), .. } => false,
-        _ => true,
-    }
+    !matches!(op, Op::TableTransformValues { .. })
 }
 
 /// The case's topology.
@@ -124,8 +121,12 @@ impl Twin<'_> {
                 return self.aggregate(id, node.of[0], *fold, *key, *windows, *on_close);
             }
             Op::Cogroup { key, windows } => return self.cogroup(id, &node.of, *key, *windows),
-            Op::JoinTable { kind, grace: None } => {
+            Op::JoinTable { kind, grace } => {
                 let (table, joined) = (self.table(node.of[1]), Joined::with(&format!("j{id}"), Text, Text));
+                let joined = match grace {
+                    Some(grace) => joined.grace(*grace),
+                    None => joined,
+                };
                 match kind {
                     Kind::Inner => {
                         stream().join_table(table, |l, r: String| Some(fns::join(l.as_deref(), Some(&r))), joined)

@@ -1,12 +1,15 @@
+mod buffer;
+
 use std::{rc::Rc, sync::Arc};
 
 use headwater_core::Result;
 
+use self::buffer::Waiting;
 use super::KStream;
 use crate::{
     bounds::{Data, Key, Shared},
     ktable::KTable,
-    plan::{NodeId, NodeKind},
+    plan::{NodeId, NodeKind, StoreKind, StoreOptions, StoreSpec},
     repartition::add_repartition,
     task::{Blame, Slot},
     vocab::{Grouped, Joined},
@@ -86,21 +89,28 @@ impl<K: Data, V: Data> KStream<K, V> {
     where
         K: Key,
     {
-        let stream = joined.stream;
+        let Joined { stream, grace_ms } = joined;
         let parent = add_repartition(self, &stream.name, &stream.keys, &stream.values, None, false);
         let (table_id, name) = (table.id, stream.name.clone());
-        let mut kind = NodeKind::stateful(op, &[]);
+        let buffer = grace_ms.map(|grace_ms| (format!("{name}-buffer"), grace_ms));
+        let stores: Vec<&str> = buffer.iter().map(|(store, _)| store.as_str()).collect();
+        let mut kind = NodeKind::stateful(op, &stores);
         if let NodeKind::Stateful { reads, settings, .. } = &mut kind {
             reads.push(table_id);
             settings.insert("in_order".to_owned(), 1);
             if left {
                 settings.insert("null_keys".to_owned(), 1);
             }
+            if let Some(grace_ms) = grace_ms {
+                settings.insert("grace_ms".to_owned(), grace_ms);
+                settings.insert("holds_back_ms".to_owned(), grace_ms.max(0));
+            }
         }
-        let (join, stream) = (Arc::new(join), Arc::new(stream));
+        let (join, stream, store) = (Arc::new(join), Arc::new(stream), buffer.clone());
+        let formats = (stream.keys.format().to_owned(), stream.values.format().to_owned());
         let id = self.graph.add(Some(&name), op, kind, vec![parent], |wiring, id| {
             wiring.target::<K, V>(id, move |builder, id| -> Result<Target<K, V>> {
-                Ok(Rc::new(TableJoin {
+                let table_join = TableJoin {
                     id,
                     left,
                     table: builder.view_of::<K, VT>(table_id)?,
@@ -108,9 +118,20 @@ impl<K: Data, V: Data> KStream<K, V> {
                     join: join.clone(),
                     nulls: builder.context.memo.slot(&format!("null:{}", stream.name), 0)?,
                     next: builder.next::<K, VO>(id)?,
-                }))
+                };
+                Ok(match &store {
+                    None => Rc::new(table_join),
+                    Some((store, grace_ms)) => {
+                        Rc::new(Waiting::new(builder, id, (store, *grace_ms), &stream, table_join)?)
+                    }
+                })
             });
         });
+        if let Some((store, _)) = buffer {
+            let ((key, value), kind, options) = (formats, StoreKind::Timed, StoreOptions::default());
+            let spec = move |changelog| StoreSpec { kind, key, value, changelog, options };
+            self.graph.declare_store(id, &store, spec);
+        }
         KStream::new(self.graph.clone(), id)
     }
 }
@@ -125,18 +146,33 @@ struct TableJoin<J, K, V, VT, VO> {
     next: Target<K, VO>,
 }
 
-impl<K, V, VT, VO, J: Fn(V, Option<VT>) -> Option<VO>> Push<K, V> for TableJoin<J, K, V, VT, VO> {
-    fn push(&self, meta: Meta<'_>, key: K, value: V) -> Flow {
-        let null_key = (self.stream.null_key)(&key);
-        if (self.stream.null_value)(&value) || (null_key && !self.left) {
+impl<J, K, V, VT, VO> TableJoin<J, K, V, VT, VO>
+where
+    J: Fn(V, Option<VT>) -> Option<VO>,
+{
+    /// Whether the record has a part in the join, and then whether its key is null.
+    fn accepts(&self, key: &K, value: &V) -> Option<bool> {
+        let null_key = (self.stream.null_key)(key);
+        if (self.stream.null_value)(value) || (null_key && !self.left) {
             self.nulls.increment();
-            return Ok(());
+            return None;
         }
+        Some(null_key)
+    }
+
+    fn join(&self, meta: Meta<'_>, key: K, value: V, null_key: bool) -> Flow {
         // A table with history has the row as it was at the record's time; any other has it as it is.
         let row = if null_key { None } else { self.table.get_as_of(&key, meta.timestamp)? };
         let blame = Blame::new(self.id);
         let joined = (self.join)(value, row.map(|(row, _)| row));
         blame.clear();
         joined.map_or(Ok(()), |joined| self.next.push(meta, key, joined))
+    }
+}
+
+impl<K, V, VT, VO, J: Fn(V, Option<VT>) -> Option<VO>> Push<K, V> for TableJoin<J, K, V, VT, VO> {
+    fn push(&self, meta: Meta<'_>, key: K, value: V) -> Flow {
+        let Some(null_key) = self.accepts(&key, &value) else { return Ok(()) };
+        self.join(meta, key, value, null_key)
     }
 }

@@ -14,6 +14,7 @@ pub(crate) fn check(plan: &Plan) -> Vec<TopologyError> {
     duplicates(plan, &mut found);
     check_windows(plan, &mut found);
     join_windows(plan, &mut found);
+    join_graces(plan, &mut found);
     partitions(plan, &mut found);
     rules(plan, &mut found);
     topics(plan, &mut found);
@@ -108,6 +109,31 @@ fn join_windows(plan: &Plan, found: &mut Vec<TopologyError>) {
             Some(_) => continue,
         };
         found.push(TopologyError::new("HW0105", &node.name, reason, help));
+    }
+}
+
+/// A record can wait for the rows of its time only if the table still knows them.
+fn join_graces(plan: &Plan, found: &mut Vec<TopologyError>) {
+    for node in &plan.nodes {
+        let NodeKind::Stateful { op, settings, reads, .. } = &node.kind else { continue };
+        let (true, Some(grace), [table]) = (op.ends_with("join_table"), settings.get("grace_ms"), reads.as_slice())
+        else {
+            continue;
+        };
+        let stores = plan.stores_behind(*table);
+        let history = stores.first().and_then(|store| plan.stores.get(*store)?.options.retention_ms);
+        let (code, reason, help) = if *grace < 0 {
+            ("HW0105", format!("the grace is {grace} ms"), "a grace is 0 ms or more")
+        } else if !plan.is_versioned(*table) {
+            let reason = "the join has a grace, but the table keeps no history".to_owned();
+            ("HW0151", reason, "give the table's store a history with .versioned(..), or leave the grace out")
+        } else if history.is_some_and(|history| history < *grace) {
+            let reason = format!("the grace of {grace} ms is longer than the table's history");
+            ("HW0151", reason, "let the table's history be at least as long as the grace")
+        } else {
+            continue;
+        };
+        found.push(TopologyError::new(code, &node.name, reason, help));
     }
 }
 

@@ -7,6 +7,7 @@ use crate::bounds::{Data, Key, Value};
 /// the stream's key was changed before, so it must stay the same as long as the state is to be kept.
 pub struct Joined<K, V> {
     pub(crate) stream: Grouped<K, V>,
+    pub(crate) grace_ms: Option<i64>,
 }
 
 impl<K: Data, V: Data> Joined<K, V> {
@@ -16,12 +17,22 @@ impl<K: Data, V: Data> Joined<K, V> {
         K: Key,
         V: Value,
     {
-        Self { stream: Grouped::named(name) }
+        Self { stream: Grouped::named(name), grace_ms: None }
     }
 
     /// A join called `name`; the stream's records travel in these formats.
     pub fn with(name: &str, keys: impl Serde<K>, values: impl Serde<V>) -> Self {
-        Self { stream: Grouped::with(name, keys, values) }
+        Self { stream: Grouped::with(name, keys, values), grace_ms: None }
+    }
+
+    /// Lets each record wait for `grace_ms` milliseconds of event time before it is joined, so that rows that come late
+    /// are there: only for a table that keeps the history of its rows, and no longer than that. Records that wait are in
+    /// the store `<name>-buffer`; one that comes later than the grace is joined at once. Default: every record is joined
+    /// when it comes.
+    #[must_use]
+    pub fn grace(mut self, grace_ms: i64) -> Self {
+        self.grace_ms = Some(grace_ms);
+        self
     }
 }
 

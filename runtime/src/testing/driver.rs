@@ -30,6 +30,7 @@ struct Options {
     lake_dir: PathBuf,
     auto_commit: bool,
     stepping: bool,
+    bounded: bool,
     wall_clock_ms: Timestamp,
 }
 
@@ -80,6 +81,7 @@ impl TopologyTestDriver {
             lake_dir: std::env::temp_dir().join("headwater-test-driver"),
             auto_commit: true,
             stepping: false,
+            bounded: false,
             wall_clock_ms: 0,
         };
         Self::start(topology, options)
@@ -137,6 +139,17 @@ impl TopologyTestDriver {
         self
     }
 
+    /// What is piped is a whole, finished input, as in a bounded run or a replay: a step behind a repartition topic that
+    /// minds the order of its records, such as a join, takes them in the order of their senders' time, and waits for
+    /// senders that may still send older ones. Meant for [`TopologyTestDriver::stepping`]. Starts anew: call it before the
+    /// first record. Default: as live, nobody is waited for.
+    ///
+    /// # Errors
+    /// If a task's operators cannot be set up.
+    pub fn bounded(self) -> Result<Self> {
+        Self::start(self.around.topology, Options { bounded: true, ..self.options })
+    }
+
     fn start(topology: Topology, options: Options) -> Result<Self> {
         let topology = topology.with_topics(options.of_topics.keys().map(String::as_str));
         let plan = topology.plan();
@@ -152,7 +165,7 @@ impl TopologyTestDriver {
         let sinks = DrivenSinks::open(&around)?;
         let mut tasks = Vec::new();
         for id in task_ids(&around) {
-            tasks.push(DrivenTask::start(&around, id, tasks.len())?);
+            tasks.push(DrivenTask::start(&around, id, tasks.len(), options.bounded)?);
         }
         Ok(Self { options, around, topics: MemoryTopics::default(), tasks, sinks, ended: false })
     }

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use headwater_core::{Clock, Descriptor, Error, LineageRange, Offset, Result, TaskId, Timestamp, TopicPartition};
-use headwater_dsl::{Memo, ProcessorTask, ThreadWriters};
+use headwater_dsl::{Memo, Order, ProcessorTask, ThreadWriters};
 
 use super::{
     env::{Env, Outbox, SharedStore, Surroundings},
@@ -37,6 +37,9 @@ pub(super) struct DrivenTask {
     committed: Committed,
     outbox: Outbox,
     writers: ThreadWriters,
+    /// Whether it takes records in the order of their senders' time, and waits for senders, as bounded runs do.
+    in_order: bool,
+    waits: bool,
     /// When it last had a record, on the driver's clock.
     last_record_ms: Timestamp,
     idle: bool,
@@ -46,7 +49,7 @@ pub(super) struct DrivenTask {
 
 impl DrivenTask {
     /// Task `id`, which has never run.
-    pub(super) fn start(around: &Surroundings, id: TaskId, thread: usize) -> Result<Self> {
+    pub(super) fn start(around: &Surroundings, id: TaskId, thread: usize, waits: bool) -> Result<Self> {
         let plan = around.topology.plan();
         let part = plan.subtopologies.get(id.subtopology as usize).cloned().unwrap_or_default();
         let stores = part.stores.iter().map(|store| (store.clone(), Rc::default())).collect();
@@ -63,7 +66,10 @@ impl DrivenTask {
             .collect();
         let (outbox, writers) = (Outbox::default(), ThreadWriters::default());
         let processor = build(around, id, thread, &committed, &outbox, &writers)?;
+        let in_order = (0..processor.sources().len()).any(|source| processor.order_of(source).is_some());
         Ok(Self {
+            in_order,
+            waits,
             thread,
             processor,
             inputs,
@@ -101,17 +107,68 @@ impl DrivenTask {
         Ok(())
     }
 
-    /// The input whose head is the oldest record, and that head's offset.
-    fn next_input(&self, topics: &MemoryTopics) -> Option<(usize, Offset)> {
+    /// The input whose head is the oldest record, and that head's offset. `None` if there is none, or if it must wait for
+    /// what a sender may still send.
+    fn next_input(&self, topics: &MemoryTopics) -> Result<Option<(usize, Offset)>> {
         let mut oldest: Option<(Timestamp, usize, Offset)> = None;
+        let mut awaited: Vec<Timestamp> = Vec::new();
         for (place, input) in self.inputs.iter().enumerate() {
-            let Some(record) = topics.record(&input.partition, input.next) else { continue };
-            let time = self.processor.timestamp(input.source, &record.at(input.next));
-            if oldest.is_none_or(|(least, ..)| time < least) {
-                oldest = Some((time, place, input.next));
+            let mut offer = |time: Timestamp, offset: Offset| {
+                if oldest.is_none_or(|(least, ..)| time < least) {
+                    oldest = Some((time, place, offset));
+                }
+            };
+            if let Some(order) = self.processor.order_of(input.source) {
+                for (sender, head) in self.heads(input, order, topics).into_iter().enumerate() {
+                    match head {
+                        Some((time, offset)) => offer(time, offset),
+                        None => awaited.extend(order.held_at(sender)),
+                    }
+                }
+            } else if let Some(record) = topics.record(&input.partition, input.next) {
+                let record = record.at(input.next);
+                let time = match self.in_order {
+                    true => self.processor.time_with(input.source, &record)?,
+                    false => self.processor.timestamp(input.source, &record),
+                };
+                offer(time, input.next);
             }
         }
-        oldest.map(|(_, place, offset)| (place, offset))
+        let waits = |time: Timestamp| self.waits && awaited.iter().any(|held| *held <= time);
+        Ok(oldest.filter(|(time, ..)| !waits(*time)).map(|(_, place, offset)| (place, offset)))
+    }
+
+    /// Each sender's first record that has not been taken, with its sender's time.
+    fn heads(&self, input: &Input, order: &Order, topics: &MemoryTopics) -> Vec<Option<(Timestamp, Offset)>> {
+        let mut heads = vec![None; order.senders()];
+        let mut offset = input.next;
+        while let Some(record) = topics.record(&input.partition, offset).filter(|_| heads.contains(&None)) {
+            let sender = self.processor.sender(input.source, &record.at(offset));
+            // A record of nobody known comes first, so that it is reported.
+            let (sender, time) = sender.filter(|(sender, _)| *sender < heads.len()).unwrap_or((0, Timestamp::MIN));
+            if let Some(head) = heads.get_mut(sender).filter(|head| head.is_none() && offset >= order.next_of(sender)) {
+                *head = Some((time, offset));
+            }
+            offset += 1;
+        }
+        heads
+    }
+
+    /// The record at `offset` of the input at `place` was taken.
+    fn advance(&mut self, place: usize, offset: Offset, topics: &MemoryTopics) {
+        let Some(input) = self.inputs.get_mut(place) else { return };
+        let order = self.processor.order_of(input.source).filter(|order| order.senders() > 1);
+        let Some(order) = order else {
+            input.next = offset + 1;
+            return;
+        };
+        while let Some(record) = topics.record(&input.partition, input.next) {
+            let sender = self.processor.sender(input.source, &record.at(input.next));
+            if sender.is_none_or(|(sender, _)| input.next >= order.next_of(sender)) {
+                break;
+            }
+            input.next += 1;
+        }
     }
 
     /// Whether a record waits.
@@ -124,7 +181,7 @@ impl DrivenTask {
         let guard = self.processor.panic_guard();
         let at = RefCell::new(None);
         let taken = guard.run(|| {
-            let Some((place, offset)) = self.next_input(topics) else { return Ok(None) };
+            let Some((place, offset)) = self.next_input(topics)? else { return Ok(None) };
             let Some(input) = self.inputs.get(place) else { return Ok(None) };
             let Some(record) = topics.record(&input.partition, offset) else { return Ok(None) };
             let here = (input.partition.clone(), offset);
@@ -136,15 +193,15 @@ impl DrivenTask {
                 Some(failure) => self.processor.set_aside(source, partition, &record, failure)?,
             }
             self.processor.end_of_batch()?;
-            Ok(Some(place))
+            Ok(Some((place, offset)))
         });
         let taken = match (taken, at.take()) {
             (Ok(taken), _) => taken,
             (Err(error), None) => return Err(error),
             (Err(error), Some(at)) => return self.do_again_without(around, at, error),
         };
-        let Some(input) = taken.and_then(|place| self.inputs.get_mut(place)) else { return Ok(false) };
-        input.next += 1;
+        let Some((place, offset)) = taken else { return Ok(false) };
+        self.advance(place, offset, topics);
         self.last_record_ms = now_ms;
         self.idle = false;
         Ok(true)

@@ -8,7 +8,9 @@ use headwater_log::{CommittedOffset, Isolation};
 use headwater_state::StoreChanges;
 
 use super::StreamThread;
-use crate::{env::Env, memo::from_metadata, queue::RecordQueue, restore::open_task_store, task::StreamTask};
+use crate::{
+    env::Env, lanes::Lanes, memo::from_metadata, queue::RecordQueue, restore::open_task_store, task::StreamTask,
+};
 
 impl StreamThread {
     /// More partitions are this thread's. A task starts when all its partitions are here.
@@ -67,6 +69,7 @@ impl StreamThread {
         };
         let processor = ProcessorTask::new(&self.shared.topology, id, memo, &env)?;
         let queues = self.queues(&processor, inputs, &committed, &starts);
+        let in_order = queues.iter().any(|queue| queue.lanes.is_some());
         let task = StreamTask {
             id,
             processor,
@@ -75,6 +78,9 @@ impl StreamThread {
             partitions,
             failed: self.failed.clone(),
             changes: StoreChanges::new(),
+            in_order,
+            waits: self.shared.bounds.is_some(),
+            hurried: false,
             taken: 0,
             news: false,
             punctuated: false,
@@ -126,6 +132,9 @@ impl StreamThread {
             let start = starts.get(partition).copied().unwrap_or_default();
             let start = committed.get(partition).map_or(start, |committed| committed.offset.max(start));
             let mut queue = RecordQueue::new(partition.clone(), *source, internal, start);
+            // With one sender of one topic there is nothing to choose.
+            let order = processor.order_of(*source).filter(|order| inputs.len() > 1 || order.senders() > 1);
+            queue.lanes = order.map(|order| Lanes::new(order, start));
             queue.bound = self.shared.bounds.as_ref().filter(|_| !internal).and_then(|b| b.get(partition).copied());
             queue
         };

@@ -20,7 +20,13 @@ impl StreamThread {
         let dirty = || self.tasks.values().any(|task| task.processor.dirty_rows() >= MAX_DIRTY_ROWS);
         let ended = || self.tasks.values().any(|task| task.news || (task.ended && !task.complete));
         let asked = || self.tasks.values().any(|task| task.processor.commit_requested());
-        full || self.last_commit.elapsed() >= self.shared.settings.commit_interval || ended() || dirty() || asked()
+        // Others may wait for what this thread has to say.
+        let awaited = || self.stalled && self.shared.bounds.is_some() && self.outbox.bytes() > 0;
+        full || awaited()
+            || self.last_commit.elapsed() >= self.shared.settings.commit_interval
+            || ended()
+            || dirty()
+            || asked()
     }
 
     /// Commits; a failure that a new producer can heal is healed, as often in a row as the settings allow.
@@ -112,7 +118,8 @@ impl StreamThread {
         let mut offsets = Vec::new();
         for task in self.tasks.values() {
             let moved = task.queues.iter().any(|queue| queue.next > queue.committed);
-            let news = moved || task.idle || task.news || task.punctuated || (task.ended && !task.complete);
+            let news =
+                moved || task.taken > 0 || task.idle || task.news || task.punctuated || (task.ended && !task.complete);
             if !news {
                 continue;
             }

@@ -34,6 +34,8 @@ pub(crate) struct StreamThread {
     /// The partitions the group has given to this thread.
     owned: Vec<TopicPartition>,
     last_commit: Instant,
+    /// Whether no task could take a record when last asked.
+    stalled: bool,
     /// Failed commits in a row.
     recoveries: u32,
     /// Records at which a step failed since the last commit, with the failure.
@@ -62,6 +64,7 @@ impl StreamThread {
             tasks: BTreeMap::new(),
             owned: Vec::new(),
             last_commit: Instant::now(),
+            stalled: false,
             recoveries: 0,
             failed: BTreeMap::new(),
         })
@@ -100,8 +103,11 @@ impl StreamThread {
             Polled::Nothing => Ok(()),
             Polled::Records(batches) => {
                 for (partition, batch) in batches {
-                    if let Some(queue) = self.queue_mut(&partition) {
-                        queue.append(batch);
+                    for task in self.tasks.values_mut() {
+                        if let Some(place) = task.partitions.iter().position(|at| *at == partition) {
+                            task.append(place, batch)?;
+                            break;
+                        }
                     }
                 }
                 self.pause_full_queues()
@@ -113,10 +119,6 @@ impl StreamThread {
                 Ok(())
             }
         }
-    }
-
-    fn queue_mut(&mut self, partition: &TopicPartition) -> Option<&mut crate::queue::RecordQueue> {
-        self.tasks.values_mut().flat_map(|task| &mut task.queues).find(|queue| queue.partition == *partition)
     }
 
     fn close(self) {

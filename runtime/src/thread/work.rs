@@ -15,7 +15,8 @@ impl StreamThread {
     /// Whether some task has records to take now.
     pub(super) fn has_work(&self) -> bool {
         let allowed = self.shared.progress.allowance(self.shared.settings.max_records_per_second) > 0;
-        allowed && self.tasks.values().any(|task| task.queues.iter().any(|queue| !queue.is_empty()))
+        // Where every task waits for others there is nothing to do but to hear from them.
+        allowed && !self.stalled && self.tasks.values().any(|task| task.queues.iter().any(|queue| !queue.is_empty()))
     }
 
     /// As many turns as there are tasks: one for each of them in a live run. In a bounded run each turn is the oldest
@@ -25,6 +26,7 @@ impl StreamThread {
         self.note_ends()?;
         let cap = self.shared.settings.max_records_per_second;
         let in_order: Vec<TaskId> = self.tasks.keys().copied().collect();
+        self.stalled = true;
         for next in in_order {
             let next = if self.shared.bounds.is_some() { self.oldest_task() } else { Some(next) };
             let Some(task) = next.and_then(|next| self.tasks.get_mut(&next)) else { break };
@@ -38,6 +40,7 @@ impl StreamThread {
             };
             self.shared.progress.add(inputs);
             if all > 0 {
+                self.stalled = false;
                 task.last_record = Instant::now();
                 task.idle = false;
             }

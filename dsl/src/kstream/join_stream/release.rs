@@ -65,11 +65,8 @@ pub(super) struct Waiting {
 
 impl Waiting {
     fn add(&mut self, is_left: bool, time: Timestamp) {
-        if is_left {
-            self.left.add(time)
-        } else {
-            self.right.add(time)
-        }
+        let times = if is_left { &mut self.left } else { &mut self.right };
+        times.add(time);
         self.least = Some(self.least.map_or(time, |least| least.min(time)));
     }
 
