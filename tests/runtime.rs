@@ -4,6 +4,7 @@
 mod runtime {
     mod common;
     mod joins;
+    mod on_kafka;
     mod order;
     mod processors;
     mod replay;

@@ -124,3 +124,82 @@ fn joins_with_tables() {
         stream(app, "in").left_join_global(&table, |k, _| k.clone(), |v, _| v).to("out", Text);
     });
 }
+
+#[test]
+fn sessions_and_sliding_windows() {
+    check("session", |app| {
+        let sessions = Session::with_gap(minutes(1)).grace(seconds(5));
+        let counts = stream(app, "in").group_by_key("g").windowed_by(sessions).count("w");
+        counts.to_stream().map(|window, n| (window.key, n)).to("out", Json);
+    });
+    check("session-reduce-rekeyed", |app| {
+        let sessions = Session::with_gap(minutes(1)).grace(seconds(5));
+        let grouped = stream(app, "in").group_by(|_, v| v.clone(), "g").windowed_by(sessions);
+        grouped.reduce("w", |_, v| v).to_stream().map(|window, v| (window.key, v)).to("out", Json);
+    });
+    check("sliding", |app| {
+        let windows = Sliding::of(minutes(1)).grace(seconds(5));
+        let counts = stream(app, "in").group_by_key("g").windowed_by(windows).count("w");
+        counts.to_stream().map(|window, n| (window.key, n)).to("out", Json);
+    });
+}
+
+#[test]
+fn joins_of_streams() {
+    let within = JoinWindows::of(minutes(1)).grace(seconds(5));
+    check("stream-stream", |app| {
+        let (a, b) = (stream(app, "a"), stream(app, "b"));
+        a.join_stream(&b, |v, _| v, within, "j").to("out", Text);
+    });
+    check("stream-stream-left", |app| {
+        let (a, b) = (stream(app, "a"), stream(app, "b"));
+        a.left_join_stream(&b, |v, _| v, within, "j").to("out", Text);
+    });
+    check("stream-stream-outer", |app| {
+        let a = stream(app, "a").select_key(|_, v| v.clone());
+        let b = stream(app, "b");
+        a.outer_join_stream(&b, |v, _| v, within, "j").to("out", Json);
+    });
+}
+
+#[test]
+fn joins_of_tables() {
+    let tables = |app: &StreamsBuilder| {
+        (app.table::<String, String>("a", Text, "ta"), app.table::<String, String>("b", Text, "tb"))
+    };
+    check("table-table", |app| {
+        let (a, b) = tables(app);
+        a.join(&b, |v, _| v).to_stream().to("out", Json);
+    });
+    check("table-table-left-store", |app| {
+        let (a, b) = tables(app);
+        a.left_join(&b, |v, _| v).materialize("jj").to_stream().to("out", Json);
+    });
+    check("table-table-outer", |app| {
+        let a = app.table::<String, String>("a", Text, "ta").filter(|_, _| true);
+        let b = app.table::<String, String>("b", Text, "tb");
+        a.outer_join(&b, |v, _| v).to_stream().to("out", Json);
+    });
+    check("fk", |app| {
+        let (a, b) = tables(app);
+        a.join_on_foreign_key(&b, |_, v| Some(v.clone()), |v, _| v, "fk", "r").to_stream().to("out", Json);
+    });
+}
+
+#[test]
+fn cogroups() {
+    let grouped = |app: &StreamsBuilder| {
+        let a = stream(app, "a").group_by_key("ga");
+        a.cogroup(|_, v, all: &mut String| all.push_str(&v))
+    };
+    check("cogroup", |app| {
+        let cogroup = grouped(app).cogroup(stream(app, "b").group_by_key("gb"), |_, _, _| {});
+        cogroup.aggregate("c", String::new).to_stream().to("out", Json);
+    });
+    check("cogroup-windowed", |app| {
+        let (a, b) = (stream(app, "a").group_by_key("ga"), stream(app, "b").group_by(|_, v| v.clone(), "gb"));
+        let cogroup = a.cogroup(|_, v, all: &mut String| all.push_str(&v)).cogroup(b, |_, _, _| {});
+        let windowed = cogroup.windowed_by(Tumbling::of(minutes(1)).grace(seconds(5))).aggregate("c", String::new);
+        windowed.to_stream().map(|window, v| (window.key, v)).to("out", Json);
+    });
+}

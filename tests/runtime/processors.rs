@@ -48,7 +48,7 @@ impl Processor<String, i64> for Sums {
     }
 }
 
-fn sums() -> Topology {
+pub fn sums() -> Topology {
     let app = StreamsBuilder::new("sums");
     let sums = app.store::<String, (i64, i64)>("sums");
     app.stream::<String, i64>("readings", Json)
@@ -59,7 +59,7 @@ fn sums() -> Topology {
 }
 
 /// What the driver says of the readings, read in the log's order of each partition.
-fn on_the_driver(readings: &[(String, i64, i64)]) -> std::collections::BTreeMap<String, (i64, i64)> {
+pub fn on_the_driver(readings: &[(String, i64, i64)]) -> std::collections::BTreeMap<String, (i64, i64)> {
     let mut driver = TopologyTestDriver::new(sums()).unwrap().with_partitions(PARTITIONS).unwrap();
     let mut input = driver.input::<String, i64>("readings", Json);
     for (sensor, n, time) in readings {
@@ -90,7 +90,7 @@ fn waiting(log: &dyn Log, topic: &str) -> i64 {
     ends.values().sum()
 }
 
-fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !done() {
         assert!(Instant::now() < deadline, "{what} did not happen");

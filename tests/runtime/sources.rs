@@ -11,8 +11,14 @@ use headwater_core::{BatchBuilder, Headers, ManualClock, TopicPartition};
 
 use super::common::*;
 
-fn write(log: &dyn Log, topic: &str, values: &[(i64, i64)]) {
+/// Creates a topic of one partition, unless it is there.
+pub fn create(log: &dyn Log, topic: &str) {
     log.create_topics(&[TopicSpec { name: topic.into(), partitions: 1, config: BTreeMap::new() }]).unwrap();
+}
+
+/// Writes records, whose keys are their values, with their times.
+pub fn write(log: &dyn Log, topic: &str, values: &[(i64, i64)]) {
+    create(log, topic);
     let mut batch = BatchBuilder::new();
     for (n, time) in values {
         batch.push(*time, Some(n.to_string().as_bytes()), Some(n.to_string().as_bytes()), &Headers::new());
@@ -48,7 +54,7 @@ fn without_a_committed_offset_a_source_begins_where_its_reset_says_and_later_whe
         let dir = tempfile::tempdir().unwrap();
         let log = open_log(dir.path());
         write(&*log, "in", &[(1, now - 60_000), (2, now - 40_000), (3, now)]);
-        log.create_topics(&[TopicSpec { name: "out".into(), partitions: 1, config: BTreeMap::new() }]).unwrap();
+        create(&*log, "out");
         let settings = Settings { clock: Arc::new(ManualClock::at(now)), ..settings(dir.path(), 1) };
         run_bounded(&copy(reset), &log, &settings);
         assert_eq!(numbers(&*log), first, "{reset:?}");
@@ -63,7 +69,7 @@ fn a_source_that_begins_at_the_latest_record_reads_only_what_comes_after_its_sta
     let dir = tempfile::tempdir().unwrap();
     let log = open_log(dir.path());
     write(&*log, "in", &[(1, 10), (2, 20)]);
-    log.create_topics(&[TopicSpec { name: "out".into(), partitions: 1, config: BTreeMap::new() }]).unwrap();
+    create(&*log, "out");
     let progress = Arc::new(Progress::default());
     let running = {
         let (log, progress, settings) = (log.clone(), progress.clone(), settings(dir.path(), 1));
@@ -84,11 +90,24 @@ fn a_source_that_begins_at_the_latest_record_reads_only_what_comes_after_its_sta
 }
 
 #[test]
+fn a_replay_begins_at_the_beginning_whatever_the_reset() {
+    for reset in [OffsetReset::Latest, OffsetReset::ByDuration(1), OffsetReset::None] {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open_log(dir.path());
+        write(&*log, "in", &[(1, 10), (2, 20)]);
+        create(&*log, "out__v2");
+        let settings = Settings { version: 2, ..settings(dir.path(), 1) };
+        run_bounded(&copy(Some(reset)), &log, &settings);
+        assert_eq!(results(&*log, "out__v2").len(), 2, "{reset:?}");
+    }
+}
+
+#[test]
 fn a_source_without_reset_refuses_to_begin() {
     let dir = tempfile::tempdir().unwrap();
     let log = open_log(dir.path());
     write(&*log, "in", &[(1, 10)]);
-    log.create_topics(&[TopicSpec { name: "out".into(), partitions: 1, config: BTreeMap::new() }]).unwrap();
+    create(&*log, "out");
     let topology = copy(Some(OffsetReset::None));
     let progress = Arc::new(Progress::default());
     let error = run(&topology, &log, &settings(dir.path(), 1), Mode::Bounded, &progress).unwrap_err();
@@ -106,7 +125,7 @@ fn a_pattern_reads_the_topics_there_are_when_a_run_starts_and_needs_one() {
     };
     let dir = tempfile::tempdir().unwrap();
     let log = open_log(dir.path());
-    log.create_topics(&[TopicSpec { name: "out".into(), partitions: 1, config: BTreeMap::new() }]).unwrap();
+    create(&*log, "out");
     let settings = settings(dir.path(), 1);
     let error = run(&topology(), &log, &settings, Mode::Bounded, &Arc::new(Progress::default())).unwrap_err();
     assert_eq!(error.code(), "HW0110");

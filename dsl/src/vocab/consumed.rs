@@ -101,7 +101,7 @@ impl<K: Data, V: Data> Consumed<K, V> {
     }
 
     /// Where to begin in partitions of which the application has committed no offset yet. Default: at the earliest
-    /// record.
+    /// record, where another version of the pipeline (a replay) always begins.
     #[must_use]
     pub fn reset(mut self, reset: OffsetReset) -> Self {
         self.reset = Some(reset);

@@ -102,6 +102,10 @@ impl StreamThread {
     ) -> Result<BTreeMap<TopicPartition, Offset>> {
         let log = &self.shared.log;
         let mut resets = BTreeMap::new();
+        if self.shared.topology.version() > 1 {
+            // A replay begins at the beginning.
+            return Ok(resets);
+        }
         let nodes: Vec<_> = self.shared.plan().inputs_of(id.subtopology as usize).map(|(node, _)| node).collect();
         for (source, partition) in inputs.iter().filter(|(_, partition)| !committed.contains_key(partition)) {
             let node = nodes.get(*source).and_then(|node| self.shared.plan().node(*node));

@@ -6,6 +6,7 @@
 
 mod graph;
 mod java_hash;
+mod joins;
 mod translate;
 
 use super::Plan;

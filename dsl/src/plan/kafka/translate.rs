@@ -16,17 +16,17 @@ pub(super) fn translate(plan: &Plan) -> KafkaGraph {
     translation.graph
 }
 
-struct Translation<'a> {
-    plan: &'a Plan,
-    graph: KafkaGraph,
+pub(super) struct Translation<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) graph: KafkaGraph,
     /// The Kafka node whose records are a step's.
     ends: BTreeMap<NodeId, usize>,
     /// The next number.
-    next: u32,
+    pub(super) next: u32,
 }
 
 impl Translation<'_> {
-    fn number(&mut self) -> u32 {
+    pub(super) fn number(&mut self) -> u32 {
         self.next += 1;
         self.next - 1
     }
@@ -40,7 +40,7 @@ impl Translation<'_> {
         }
     }
 
-    fn above(&self, node: &Node) -> Vec<usize> {
+    pub(super) fn above(&self, node: &Node) -> Vec<usize> {
         node.parents.iter().filter_map(|parent| self.ends.get(parent)).copied().collect()
     }
 
@@ -72,6 +72,10 @@ impl Translation<'_> {
 
     fn step(&mut self, node: &Node) {
         let above = self.above(node);
+        if let Some(end) = self.join_step(node, &above) {
+            self.ends.extend(end.map(|end| (node.id, end)));
+            return;
+        }
         let end = match &node.kind {
             NodeKind::Source { topics, pattern, .. } => {
                 Some(self.source(pattern.clone().unwrap_or_else(|| listed(topics))))
@@ -85,9 +89,7 @@ impl Translation<'_> {
                 Some(self.branch(node, op, &above))
             }
             NodeKind::Stateful { op, stores, .. } if op == "materialize" => self.materialize(stores, &above),
-            NodeKind::Aggregate { .. } | NodeKind::WindowedAggregate { .. } | NodeKind::Table { .. } => {
-                Some(self.table(node))
-            }
+            kind if is_fold(kind) => Some(self.table(node)),
             _ => Some(self.processor(node, &above)),
         };
         if let Some(end) = end {
@@ -100,6 +102,9 @@ impl Translation<'_> {
     fn repartition(&mut self, node: &Node, label: &str, has_topic: bool, above: &[usize]) -> Option<usize> {
         if !has_topic {
             return above.first().copied();
+        }
+        if let Some(end) = self.foreign_key_lane(node, label, above) {
+            return Some(end);
         }
         let topic = format!("{label}-repartition");
         if self.parent_op(node) == Some("table_group_by") {
@@ -116,28 +121,29 @@ impl Translation<'_> {
         Some(self.graph.add(format!("{label}-repartition-source"), Kind::Source { topics: listed(&[topic]) }, &[]))
     }
 
-    fn parent_op(&self, node: &Node) -> Option<&str> {
+    pub(super) fn parent_op(&self, node: &Node) -> Option<&str> {
         self.plan.node(*node.parents.first()?)?.kind.op()
     }
 
     fn numbered_later(&self, repartition: NodeId) -> bool {
         let Some(node) = self.plan.node(repartition) else { return false };
         let forced = matches!(node.kind, NodeKind::Repartition { forced: true, .. });
-        let folds = |node: &Node| {
-            matches!(
-                node.kind,
-                NodeKind::Aggregate { .. } | NodeKind::WindowedAggregate { .. } | NodeKind::Table { .. }
-            )
-        };
-        !forced && self.parent_op(node) != Some("table_group_by") && self.plan.children(repartition).any(folds)
+        let folds = self.plan.children(repartition).any(|child| is_fold(&child.kind));
+        !forced && self.parent_op(node) != Some("table_group_by") && folds
     }
 
-    fn processor_named(&mut self, name: String, stores: Vec<String>, above: &[usize]) -> usize {
+    pub(super) fn processor_named(&mut self, name: String, stores: Vec<String>, above: &[usize]) -> usize {
         self.graph.add(name, Kind::Processor { stores }, above)
     }
 
     /// A step that keeps a table.
     fn table(&mut self, node: &Node) -> usize {
+        if self.parent_op(node) == Some("foreign_key_join") {
+            let above = self.above(node);
+            let parent = node.parents.first().and_then(|id| self.plan.node(*id));
+            let name = parent.map_or_else(String::new, |parent| format!("{}-result", parent.name));
+            return self.processor_named(name, node.kind.stores().to_vec(), &above);
+        }
         let number = self.number();
         let parent = node.parents.first().and_then(|id| self.plan.node(*id));
         let repartition = parent.filter(|parent| matches!(parent.kind, NodeKind::Repartition { topic: Some(_), .. }));
@@ -152,9 +158,7 @@ impl Translation<'_> {
                 "KTABLE-SOURCE"
             }
             NodeKind::Table { .. } => "KSTREAM-TOTABLE",
-            NodeKind::Aggregate { op, .. } | NodeKind::WindowedAggregate { op, .. } if op == "reduce" => {
-                "KSTREAM-REDUCE"
-            }
+            kind if kind.op().is_some_and(|op| op.ends_with("reduce")) => "KSTREAM-REDUCE",
             _ => "KSTREAM-AGGREGATE",
         };
         let above = self.above(node);
@@ -211,18 +215,28 @@ impl Translation<'_> {
     }
 }
 
+/// Whether a step folds a grouped stream or table into a store.
+fn is_fold(kind: &NodeKind) -> bool {
+    let folds = |op: &str| ["_count", "_reduce", "_aggregate"].iter().any(|fold| op.ends_with(fold));
+    match kind {
+        NodeKind::Aggregate { .. } | NodeKind::WindowedAggregate { .. } | NodeKind::Table { .. } => true,
+        NodeKind::Stateful { op, .. } => folds(op),
+        _ => false,
+    }
+}
+
 fn has_store(kind: &Kind, store: &str) -> bool {
     matches!(kind, Kind::Processor { stores } if stores.iter().any(|other| other == store))
 }
 
 /// Topics as Java prints a sorted set.
-fn listed(topics: &[String]) -> String {
+pub(super) fn listed(topics: &[String]) -> String {
     let mut topics = topics.to_vec();
     topics.sort();
     format!("[{}]", topics.join(", "))
 }
 
-fn generated(prefix: &str, number: u32) -> String {
+pub(super) fn generated(prefix: &str, number: u32) -> String {
     format!("{prefix}-{number:010}")
 }
 
