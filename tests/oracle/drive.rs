@@ -96,11 +96,19 @@ fn rows(driver: &TopologyTestDriver, store: &str, op: &Op) -> Result<Option<Rows
             Fold::Reduce => table::<Nullable>(driver, store, Text)?,
             _ => table::<String>(driver, store, Text)?,
         },
-        Op::Aggregate { windows: Windows::Tumbling { .. }, fold, .. } => match fold {
+        Op::Aggregate { windows: Windows::Session { .. }, fold, .. } => match fold {
+            Fold::Count => sessions::<i64>(driver, store, Auto)?,
+            Fold::Reduce => sessions::<Nullable>(driver, store, Text)?,
+            _ => sessions::<String>(driver, store, Text)?,
+        },
+        Op::Aggregate { fold, .. } => match fold {
             Fold::Count => windows::<i64>(driver, store, Auto)?,
             Fold::Reduce => windows::<Nullable>(driver, store, Text)?,
             _ => windows::<String>(driver, store, Text)?,
         },
+        Op::Cogroup { windows: Windows::None, .. } => table::<String>(driver, store, Text)?,
+        Op::Cogroup { windows: Windows::Session { .. }, .. } => sessions::<String>(driver, store, Text)?,
+        Op::Cogroup { .. } => windows::<String>(driver, store, Text)?,
         Op::TableGroupBy { fold: Fold::Count, .. } => table::<i64>(driver, store, Auto)?,
         Op::Table { .. } | Op::ToTable | Op::TableGroupBy { .. } => table::<String>(driver, store, Text)?,
         Op::Process { .. } | Op::ProcessValues => {
@@ -108,6 +116,8 @@ fn rows(driver: &TopologyTestDriver, store: &str, op: &Op) -> Result<Option<Rows
             let rows = table::<String>(driver, store, Text)?;
             rows.into_iter().map(|(key, value, _)| (key, value, None)).collect()
         }
+        Op::ForeignKeyJoin { .. } => table::<String>(driver, store, Text)?,
+        Op::TableJoin { named: true, .. } => table::<String>(driver, store, Text)?,
         Op::TableFilter { named, .. } | Op::TableFilterNot { named, .. } | Op::TableMapValues { named, .. }
             if *named =>
         {
@@ -130,6 +140,12 @@ fn table<V: Data + Into<Shown>>(driver: &TopologyTestDriver, store: &str, values
 
 fn windows<V: Data + Into<Shown>>(driver: &TopologyTestDriver, store: &str, values: impl Serde<V>) -> Result<Rows> {
     let store = driver.window_store::<Nullable, V>(Materialized::with(store, Text, values))?;
+    let rows = store.all()?;
+    Ok(rows.into_iter().map(|(key, value)| (window(&key), value.into().0.unwrap_or_default(), None)).collect())
+}
+
+fn sessions<V: Data + Into<Shown>>(driver: &TopologyTestDriver, store: &str, values: impl Serde<V>) -> Result<Rows> {
+    let store = driver.session_store::<Nullable, V>(Materialized::with(store, Text, values))?;
     let rows = store.all()?;
     Ok(rows.into_iter().map(|(key, value)| (window(&key), value.into().0.unwrap_or_default(), None)).collect())
 }

@@ -86,6 +86,10 @@ pub fn unreduce(aggregate: &str, value: &str) -> String {
     cap(format!("{aggregate}/{value}"))
 }
 
+pub fn merge(a: &str, b: &str) -> String {
+    cap(format!("{{{a}{b}}}"))
+}
+
 /// An aggregator that sometimes deletes the row.
 pub fn update(aggregate: &str, value: Option<&str>) -> Text {
     (!hash(value).is_multiple_of(4)).then(|| add(aggregate, value))

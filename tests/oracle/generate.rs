@@ -37,7 +37,7 @@ pub fn case(seed: u64) -> Case {
         case.nodes[id].out = shown && random.percent(20);
     }
     let topics: Vec<String> = case.nodes.iter().filter_map(|node| node.op.topic().map(str::to_owned)).collect();
-    case.steps = steps(&mut random, &topics, intended::needs_order(&case));
+    case.steps = steps(&mut random, &topics, intended::needs_order(&case), !intended::without_headers(&case));
     case
 }
 
@@ -107,6 +107,11 @@ fn extend(random: &mut Random, case: &mut Case) -> bool {
             None => return false,
         }
     }
+    if let Op::JoinTable { kind: Kind::Left, grace: Some(_) } = op {
+        // D8: Java fails on a null key here.
+        case.nodes.push(Node { op: Op::Filter { f: 3 }, of: vec![of[0]], out: false });
+        of[0] = case.nodes.len() - 1;
+    }
     if let Op::Split { .. } = op {
         let split = case.nodes.len();
         case.nodes.push(Node { op, of, out: false });
@@ -125,7 +130,7 @@ fn windows(random: &mut Random) -> Windows {
         2 => Windows::Hopping { size, advance: *random.choose(&[1, 2, 3, 5]) * (size / 5), grace },
         3 => Windows::Sliding { size, grace },
         _ if random.percent(12) => Windows::Unlimited { start: *random.choose(&[0, 50, 200]) },
-        _ => Windows::Session { size, grace },
+        _ => Windows::Session { size, grace: if random.percent(50) { intended::LONG_GRACE } else { grace } },
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
 };
 
 /// Records for these topics; `ordered` keeps event time from going back.
-pub fn steps(random: &mut Random, topics: &[String], ordered: bool) -> Vec<Step> {
+pub fn steps(random: &mut Random, topics: &[String], ordered: bool, headers: bool) -> Vec<Step> {
     let count = if random.percent(70) { random.between(50, 120) } else { random.between(120, 300) };
     let keys = &["a", "b", "c", "d"][..random.between(1, 4) as usize];
     let pace = *random.choose(&[2, 5, 10, 25]);
@@ -29,7 +29,11 @@ pub fn steps(random: &mut Random, topics: &[String], ordered: bool) -> Vec<Step>
             now += random.between(100, 500);
         }
         let ts = if ordered { now } else { jittered(random, now) };
-        steps.push(Step::Record(record(random, topics, keys, ts)));
+        let mut record = record(random, topics, keys, ts);
+        if !headers {
+            record.headers.clear();
+        }
+        steps.push(Step::Record(record));
     }
     steps
 }

@@ -3,7 +3,7 @@
 use headwater::{dsl::Data, prelude::*};
 
 use super::{
-    case::{Case, Kind, Node, Op, Windows},
+    case::{Case, Kind, Node, Op},
     functions::{self as fns},
 };
 
@@ -36,16 +36,7 @@ pub struct Twin<'a> {
 
 /// Whether the DSL has this operator; the generator makes no others.
 pub fn can(op: &Op) -> bool {
-    match op {
-        Op::Cogroup { .. }
-        | Op::TableTransformValues { .. }
-        | Op::TableJoin { .. }
-        | Op::ForeignKeyJoin { .. }
-        | Op::JoinTable { grace: Some(_), .. }
-        | Op::JoinStreams { .. } => false,
-        Op::Aggregate { windows, .. } => matches!(windows, Windows::None | Windows::Tumbling { .. }),
-        _ => true,
-    }
+    !matches!(op, Op::TableTransformValues { .. })
 }
 
 /// The case's topology.
@@ -129,8 +120,13 @@ impl Twin<'_> {
             Op::Aggregate { fold, key, windows, on_close } => {
                 return self.aggregate(id, node.of[0], *fold, *key, *windows, *on_close);
             }
-            Op::JoinTable { kind, grace: None } => {
+            Op::Cogroup { key, windows } => return self.cogroup(id, &node.of, *key, *windows),
+            Op::JoinTable { kind, grace } => {
                 let (table, joined) = (self.table(node.of[1]), Joined::with(&format!("j{id}"), Text, Text));
+                let joined = match grace {
+                    Some(grace) => joined.grace(*grace),
+                    None => joined,
+                };
                 match kind {
                     Kind::Inner => {
                         stream().join_table(table, |l, r: String| Some(fns::join(l.as_deref(), Some(&r))), joined)
@@ -140,6 +136,19 @@ impl Twin<'_> {
                         |l, r: Nullable| Some(fns::join(l.as_deref(), r.as_deref())),
                         joined,
                     ),
+                }
+            }
+            Op::JoinStreams { kind, before, after, grace } => {
+                let windows = JoinWindows::of(0).after((*after).max(0)).before(*before).after(*after).grace(*grace);
+                let joined = StreamJoined::with(&format!("s{id}"), Text, Text, Text);
+                let other = self.stream(node.of[1]);
+                let join = |l: Nullable, r: Nullable| Some(fns::join(l.as_deref(), r.as_deref()));
+                match kind {
+                    Kind::Inner => stream().join_stream(&other, join, windows, joined),
+                    Kind::Left => stream().left_join_stream(&other, move |l, r| join(l, r.flatten()), windows, joined),
+                    Kind::Outer => {
+                        stream().outer_join_stream(&other, move |l, r| join(l.flatten(), r.flatten()), windows, joined)
+                    }
                 }
             }
             Op::JoinGlobal { kind, f } => {

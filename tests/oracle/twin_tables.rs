@@ -3,7 +3,7 @@
 use headwater::prelude::*;
 
 use super::{
-    case::{Fold, Node, Op},
+    case::{Fold, Kind, Node, Op},
     functions as fns,
     twin::{Built, Nullable, Twin},
 };
@@ -47,6 +47,32 @@ impl Twin<'_> {
                     records => suppressed.max_records(u64::from(*records)).emit_early(),
                 };
                 Built::Texts(table().suppress_until_time_limit(*limit, suppressed))
+            }
+            Op::TableJoin { kind, named } => {
+                let other = self.table(node.of[1]);
+                let joined = match kind {
+                    Kind::Inner => table().join(other, |l, r: String| fns::join(Some(&l), Some(&r))),
+                    Kind::Left => table().left_join(other, |l, r: Nullable| fns::join(Some(&l), r.as_deref())),
+                    Kind::Outer => {
+                        table().outer_join(other, |l: Nullable, r: Nullable| fns::join(l.as_deref(), r.as_deref()))
+                    }
+                };
+                self.kept(joined, *named, &store)
+            }
+            Op::ForeignKeyJoin { kind } => {
+                let (other, rows) = (self.table(node.of[1]), self.rows(&store));
+                let joined = TableJoined::with(&format!("fk{id}"), (Text, Text), (Text, Text));
+                let key = |_: &Nullable, v: &String| fns::letter(Some(v)).map(Some);
+                Built::Texts(match kind {
+                    Kind::Inner => {
+                        let join = |l: String, r: String| fns::join(Some(&l), Some(&r));
+                        table().join_on_foreign_key(other, key, join, joined, rows)
+                    }
+                    _ => {
+                        let join = |l: String, r: Nullable| fns::join(Some(&l), r.as_deref());
+                        table().left_join_on_foreign_key(other, key, join, joined, rows)
+                    }
+                })
             }
             other => panic!("the DSL has no {}", other.name()),
         }

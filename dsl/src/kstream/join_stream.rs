@@ -200,13 +200,13 @@ impl<K: Data, V: Data> KStream<K, V> {
         let names = recipe.stores();
         let (this, that) = (recipe.clone(), recipe.clone());
         let (of_left, of_right) = (format!("{name}-this"), format!("{name}-other"));
-        let kind = half(&format!("{op}_this"), &names, keeps.0);
+        let kind = half(&format!("{op}_this"), &names, keeps.0 || keeps.1);
         let left = self.graph.add(Some(&of_left), "join", kind, vec![from_left], |wiring, id| {
             wiring.target::<K, V>(id, move |builder, _| -> Result<Target<K, V>> {
                 Ok(Rc::new(FromLeft(open::<_, K, V, V2, VO>(builder, &this)?)))
             });
         });
-        let kind = half(&format!("{op}_other"), &names, keeps.1);
+        let kind = half(&format!("{op}_other"), &names, keeps.0 || keeps.1);
         let right = self.graph.add(Some(&of_right), "join", kind, vec![from_right], |wiring, id| {
             wiring.target::<K, V2>(id, move |builder, _| -> Result<Target<K, V2>> {
                 Ok(Rc::new(FromRight(open::<_, K, V, V2, VO>(builder, &that)?)))
@@ -242,7 +242,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     }
 }
 
-/// The step that takes one stream's records.
+/// The step that takes one stream's records. Null keys come to both sides of a left join: one keeps them, the other counts
+/// what it drops.
 fn half(op: &str, stores: &Stores, keeps: bool) -> NodeKind {
     let mut kind = NodeKind::stateful(op, &stores.all());
     if let (NodeKind::Stateful { settings, .. }, true) = (&mut kind, keeps) {

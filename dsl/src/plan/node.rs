@@ -452,11 +452,13 @@ impl Plan {
         })
     }
 
-    /// Whether what takes the records of repartition `id` has a use for those with a null key.
+    /// Whether something below repartition `id` has a use for records with a null key: a left or outer join, however far
+    /// below it is, as in Kafka Streams.
     pub(crate) fn takes_null_keys(&self, id: NodeId) -> bool {
         self.children(id).any(|child| match &child.kind {
-            NodeKind::Stateful { settings, .. } => settings.contains_key("null_keys"),
-            _ => false,
+            NodeKind::GlobalJoin { left: true, .. } => true,
+            NodeKind::Stateful { settings, .. } if settings.contains_key("null_keys") => true,
+            _ => self.takes_null_keys(child.id),
         })
     }
 

@@ -60,6 +60,10 @@ where
         let now = self.time.observe(&self.context, at);
         if null_value || (null_key && this.unmatched.is_none()) {
             self.nulls.increment();
+            // A null value is no row, but its time is time of its side, as in Kafka Streams.
+            if !null_key {
+                this.newest.set(this.newest.get().max(at));
+            }
             return Ok(());
         }
         if null_key {

@@ -41,6 +41,7 @@ final class Build {
     /** The names of stores whose contents are compared, with their kind. */
     final Map<String, String> stores = new LinkedHashMap<>();
     private final List<Object> built = new ArrayList<>();
+    private final JsonNode nodes;
     private final boolean cached;
     /** Whether Java's own retention holds, for cases that show what comes of it. */
     final boolean defaultRetention;
@@ -48,7 +49,7 @@ final class Build {
     Build(JsonNode spec) {
         cached = spec.path("cached").asBoolean();
         defaultRetention = spec.path("default_retention").asBoolean();
-        JsonNode nodes = spec.get("nodes");
+        nodes = spec.get("nodes");
         boolean[] used = new boolean[nodes.size()];
         for (JsonNode node : nodes) {
             Object made = node(built.size(), node);
@@ -255,6 +256,11 @@ final class Build {
     @SuppressWarnings("unchecked")
     private KTable<String, String> table(JsonNode n, int which) {
         return (KTable<String, String>) of(n, which);
+    }
+
+    /** Whether the node's windows never end. */
+    boolean endless(int id) {
+        return nodes.get(id).path("windows").path("kind").asText().equals("unlimited");
     }
 
     static boolean named(JsonNode n) {

@@ -156,7 +156,7 @@ final class Folds {
     private static <V, S extends org.apache.kafka.streams.processor.StateStore> Materialized<String, V, S> kept(
             Build build, int id, Serde<V> values) {
         Materialized<String, V, S> store = Materialized.<String, V, S>as("s" + id).withKeySerde(Build.TEXT).withValueSerde(values);
-        return build.caching(build.defaultRetention ? store : store.withRetention(Build.LONG));
+        return build.caching(build.defaultRetention || build.endless(id) ? store : store.withRetention(Build.LONG));
     }
 
     private static Windows<? extends org.apache.kafka.streams.kstream.Window> windows(JsonNode w) {
@@ -210,12 +210,31 @@ final class Folds {
 
         @Override public String name() { return name; }
         @Override public WindowStore<Bytes, byte[]> get() {
-            return new InMemoryWindowStore(name, size + grace + (asJava ? 0 : 1), size, true, "in-memory-window");
+            return asJava ? new InMemoryWindowStore(name, size + grace, size, true, "in-memory-window")
+                : new Uncounted(name, size + grace + 1, size);
         }
         @Override public String metricsScope() { return "in-memory-window"; }
         @Override public long segmentIntervalMs() { return 1; }
         @Override public long windowSize() { return size; }
         @Override public boolean retainDuplicates() { return true; }
         @Override public long retentionPeriod() { return size + grace; }
+    }
+
+    /** A store that leaves out rows which are too old without counting them as dropped records: they have been joined. */
+    private static final class Uncounted extends InMemoryWindowStore {
+        private final long retention;
+        private long newest = -1;
+
+        Uncounted(String name, long retention, long size) {
+            super(name, retention, size, true, "in-memory-window");
+            this.retention = retention;
+        }
+
+        @Override public void put(Bytes key, byte[] value, long time) {
+            newest = Math.max(newest, time);
+            if (time > newest - retention) {
+                super.put(key, value, time);
+            }
+        }
     }
 }

@@ -62,7 +62,12 @@ final class Run {
         config.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 100L << 20);
         config.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Build.TEXT.getClass());
         config.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Build.TEXT.getClass());
-        if (!spec.path("rocksdb").asBoolean()) {
+        // Sessions of one end come by start from RocksDB, which is Java's default, and by key from memory.
+        boolean sessions = false;
+        for (JsonNode node : spec.get("nodes")) {
+            sessions |= node.path("on_close").asBoolean() && node.path("windows").path("kind").asText().equals("session");
+        }
+        if (!spec.path("rocksdb").asBoolean() && !sessions) {
             config.put(StreamsConfig.DSL_STORE_SUPPLIERS_CLASS_CONFIG,
                 BuiltInDslStoreSuppliers.InMemoryDslStoreSuppliers.class);
         }
