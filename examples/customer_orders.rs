@@ -47,7 +47,7 @@ impl Program for CustomerOrders {
     }
 
     fn feed(&self, feed: &mut Feed<'_>) -> UserResult<()> {
-        feed.append("customers", Auto, Text, [(7, 0, "Ann".to_owned()), (8, 0, "Bob".to_owned())])?;
+        feed.append("customers", Auto, Text, [(7_i64, 0, "Ann".to_owned()), (8, 0, "Bob".to_owned())])?;
         let orders = [("o1", 7, 350), ("o2", 8, 200), ("o3", 7, 120)];
         let orders = orders.map(|(order, customer, cents)| (order.to_owned(), 1, Order { customer, cents }));
         feed.append("orders", Text, Json, orders)?;

@@ -15,8 +15,8 @@ struct Waiting {
     time: Timestamp,
 }
 
-/// A partition's records by sender. Bounded as the partition's queue is: the partition is paused while too many bytes wait,
-/// and then nobody is waited for.
+/// A partition's records by sender. The partition is paused while more bytes wait than the settings allow, and then nobody
+/// is waited for.
 pub(crate) struct Lanes {
     lanes: Vec<VecDeque<Waiting>>,
     order: Order,

@@ -27,6 +27,11 @@ pub struct Settings {
     pub max_source_idle: Duration,
     /// Bytes of records waiting in memory per partition before its fetching pauses. Default: 4 MiB.
     pub max_buffered_bytes: usize,
+    /// Bytes of records per repartition partition that may wait in memory for a slower sender, where a bounded run takes
+    /// them in the order of their senders' time. When more wait, nobody is waited for until there is room again, and the
+    /// counter `out-of-order:<topic>` says for how many records: the result may then differ from that of another run.
+    /// Default: 256 MiB.
+    pub max_waiting_bytes: usize,
     /// Bytes of output and changed rows that force a commit before its time. Default: 64 MiB.
     pub max_transaction_bytes: usize,
     /// Failed commits in a row after which a run gives up. Default: 10.
@@ -59,6 +64,7 @@ impl Settings {
             create_output_topics: false,
             max_source_idle: Duration::from_secs(30),
             max_buffered_bytes: 4 << 20,
+            max_waiting_bytes: 256 << 20,
             max_transaction_bytes: 64 << 20,
             max_recoveries: 10,
             clock: Arc::new(SystemClock),

@@ -128,3 +128,35 @@ fn a_filter_above_takes_rows_out_of_the_sum_as_they_stop_passing() {
     }
     assert_eq!(driver.output::<String, i64>("out", Json).read_values(&mut driver).unwrap(), [40, 60, 0]);
 }
+
+#[test]
+fn values_are_transformed_with_state_deletions_too_and_a_failure_names_the_step() {
+    let app = StreamsBuilder::new("demo");
+    let seen = app.store::<String, i64>("seen");
+    let numbered = app.table::<String, i64>("in", Json, Materialized::named("latest").uncached()).transform_values(
+        Materialized::named("numbered").uncached(),
+        seen,
+        |seen| {
+            move |key: &String, n: Option<i64>| {
+                if n == Some(0) {
+                    return Err("zero".into());
+                }
+                let times = seen.get(key)?.unwrap_or_default() + 1;
+                seen.put(key.clone(), times)?;
+                Ok(n.map(|n| n * 100 + times).filter(|n| *n < 1000))
+            }
+        },
+    );
+    numbered.to_stream().to("out", Json);
+    let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    let mut input = driver.input::<String, Option<i64>>("in", Json);
+    for n in [Some(1), None, Some(2), Some(50)] {
+        input.pipe(&mut driver, "k".into(), n, 0).unwrap();
+    }
+    let out = driver.output::<String, Option<i64>>("out", Json).read_values(&mut driver).unwrap();
+    assert_eq!(out, [Some(101), None, Some(203), None]);
+    let error = input.pipe(&mut driver, "k".into(), Some(0), 0).unwrap_err();
+    assert_eq!(error.code(), "HW0221", "{error}");
+    assert!(error.to_string().contains("node numbered") && error.to_string().contains("in-0@4"), "{error}");
+    assert_eq!(driver.store::<String, i64>("seen").unwrap().get(&"k".into()).unwrap(), Some(4));
+}

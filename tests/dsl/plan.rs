@@ -166,6 +166,62 @@ fn a_diff_says_what_happens_to_state() {
     assert!(topology().plan().diff(topology().plan()).is_compatible());
 }
 
+/// Everything with state, with or without a filter put in everywhere.
+fn stateful(filtered: bool) -> Topology {
+    let app = StreamsBuilder::new("shop");
+    let orders = app.stream::<String, i64>("orders", Json);
+    let orders = if filtered { orders.filter(|_, _| true) } else { orders };
+    let prices = app.table::<String, i64>("prices", Json, "latest-prices");
+    let prices = if filtered { prices.filter(|_, _| true) } else { prices };
+    prices.group_by(|_, price| (price / 100, price), "by-price-class").count("price-classes");
+    let moved = orders.select_key(|_, cents| format!("{}", cents % 10));
+    let moved = if filtered { moved.filter(|_, _| true) } else { moved };
+    moved.join_table(&prices, |cents, price| cents + price, "with-price").to("priced", Json);
+    let counts = moved.group_by_key("by-digit").windowed_by(Tumbling::of(hours(1)).no_grace()).count("hourly");
+    let counts = if filtered { counts.filter(|_, _| true) } else { counts };
+    counts.suppress_until_closed("hourly-final").updates().map(|window, n| (window.key, n)).to("hourly-out", Json);
+    app.build().unwrap()
+}
+
+#[test]
+fn an_inserted_filter_moves_no_state_and_no_topic() {
+    let (before, after) = (stateful(false), stateful(true));
+    assert!(after.plan().nodes.len() > before.plan().nodes.len());
+    let diff = after.plan().diff(before.plan());
+    assert!(diff.is_compatible() && diff.added.is_empty(), "{diff:?}");
+    assert_eq!(diff.kept.len(), before.plan().stores.len() + before.plan().repartition_topics().len());
+    assert_eq!(after.plan().stores, before.plan().stores);
+    assert_eq!(after.plan().repartition_topics(), before.plan().repartition_topics());
+    assert_eq!(after.plan().output_topics(), before.plan().output_topics());
+    let parts =
+        |topology: &Topology| topology.plan().subtopologies.iter().map(|p| p.stores.clone()).collect::<Vec<_>>();
+    assert_eq!(parts(&after), parts(&before));
+}
+
+#[test]
+fn a_diff_names_stores_whose_rows_would_be_misread_or_lost() {
+    let build = |size: i64, store: Materialized<String, i64>, partitions: i32| {
+        let app = StreamsBuilder::new("shop");
+        app.stream::<String, i64>("orders", Json)
+            .repartition(Repartitioned::named("spread").partitions(partitions))
+            .group_by_key("by-key")
+            .windowed_by(Tumbling::of(size).no_grace())
+            .count(store);
+        app.build().unwrap()
+    };
+    let old = build(1000, Materialized::named("counts"), 4);
+    let changed = |new: &Topology| new.plan().diff(old.plan()).changed;
+    let new = build(2000, Materialized::named("counts"), 4);
+    assert!(
+        changed(&new)[0].contains("size_ms 1000") && changed(&new)[0].contains("size_ms 2000"),
+        "{:?}",
+        changed(&new)
+    );
+    assert_eq!(changed(&build(1000, Materialized::named("counts").without_changelog(), 4)).len(), 1);
+    assert_eq!(changed(&build(1000, Materialized::named("counts"), 8)).len(), 1);
+    assert_eq!(changed(&build(1000, Materialized::named("counts").in_memory(), 4)), Vec::<String>::new());
+}
+
 #[test]
 fn grouping_by_an_unchanged_key_needs_no_topic_and_one_topic_is_enough_for_a_changed_one() {
     let app = StreamsBuilder::new("demo");

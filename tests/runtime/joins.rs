@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use headwater::{
     log::{ConsumerConfig, Isolation, Log, Polled, ProducerConfig, TopicSpec},
     prelude::*,
+    runtime::Settings,
 };
 use headwater_core::{BatchBuilder, Headers, TopicPartition, partition_for_key};
 
@@ -66,39 +67,51 @@ fn keyed(topology: &StreamsBuilder, topic: &str) -> KStream<String, String> {
     topology.stream::<String, String>(topic, (Text, Text)).map(|_, value| (value[..2].to_owned(), value))
 }
 
+fn records(name: &str, seed: u64) -> Vec<Record> {
+    let choices = numbers(seed, 1_000_000);
+    (0_i64..)
+        .zip(choices)
+        .take(3_000)
+        .map(|(n, choice)| {
+            let value = format!("k{}{name}{n}", choice % 7);
+            let time = n * 1_000 - (choice / 300 % 20_000) as i64 + hours(1);
+            (format!("{name}-{}", choice / 7 % 40), Some(value), time)
+        })
+        .collect()
+}
+
+fn stream_table() -> Topology {
+    let app = StreamsBuilder::new("joins");
+    let rows = keyed(&app, "right")
+        .map_values(Some)
+        .to_table(Grouped::with("rows-by-key", Text, Text), Materialized::with("rows", Text, Text));
+    let words = Joined::with("with-row", Text, Text);
+    keyed(&app, "left")
+        .left_join_table(&rows, |l, r| format!("{l}/{}", r.unwrap_or_default()), words)
+        .to("out", (Text, Text));
+    app.build().unwrap()
+}
+
+#[test]
+fn with_too_little_room_to_wait_a_run_still_comes_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_log(dir.path());
+    let (left, right) = (records("l", 1), records("r", 2));
+    feed(&*log, &[("left", 4, &left), ("right", 3, &right), ("out", 4, &[])]);
+    let settings = Settings { max_waiting_bytes: 0, ..settings(dir.path(), 2) };
+    run_bounded(&stream_table(), &log, &settings);
+    assert_eq!(written(&*log, "out").iter().map(Vec::len).sum::<usize>(), left.len());
+}
+
 #[test]
 fn a_join_behind_repartitions_writes_the_same_in_every_replay_and_with_any_number_of_threads() {
-    let records = |name: &str, seed: u64| -> Vec<Record> {
-        let choices = numbers(seed, 1_000_000);
-        (0_i64..)
-            .zip(choices)
-            .take(3_000)
-            .map(|(n, choice)| {
-                let value = format!("k{}{name}{n}", choice % 7);
-                (
-                    format!("{name}-{}", choice / 7 % 40),
-                    Some(value),
-                    n * 1_000 - (choice / 300 % 20_000) as i64 + hours(1),
-                )
-            })
-            .collect()
-    };
     let (left, right) = (records("l", 1), records("r", 2));
     let mut first = None;
     for threads in [1, 2, 2] {
         let dir = tempfile::tempdir().unwrap();
         let log = open_log(dir.path());
         feed(&*log, &[("left", 4, &left), ("right", 3, &right), ("out", 4, &[])]);
-        let app = StreamsBuilder::new("joins");
-        let rows = keyed(&app, "right")
-            .map_values(Some)
-            .to_table(Grouped::with("rows-by-key", Text, Text), Materialized::with("rows", Text, Text));
-        let words = Joined::with("with-row", Text, Text);
-        keyed(&app, "left")
-            .left_join_table(&rows, |l, r| format!("{l}/{}", r.unwrap_or_default()), words)
-            .to("out", (Text, Text));
-        let topology = app.build().unwrap();
-        let report = run_bounded(&topology, &log, &settings(dir.path(), threads));
+        let report = run_bounded(&stream_table(), &log, &settings(dir.path(), threads));
         assert!(!report.counters.keys().any(|name| name.starts_with("out-of-order:")), "{:?}", report.counters);
         let found = written(&*log, "out");
         assert_eq!(found.iter().map(Vec::len).sum::<usize>(), left.len());

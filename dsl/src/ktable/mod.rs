@@ -10,6 +10,7 @@ mod materialize;
 mod reader;
 mod suppress;
 mod to_stream;
+mod transform_values;
 
 use std::{hash::Hash, marker::PhantomData, rc::Rc};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{NodeKind, Plan};
+use super::{Node, NodeKind, Plan};
 
 /// The difference of two plans in terms of what is kept on disk and in the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -51,13 +51,19 @@ impl Plan {
         let mut things = Vec::new();
         for (name, store) in &self.stores {
             let part = self.subtopologies.iter().position(|p| p.stores.contains(name)).unwrap_or_default();
-            let form = format!("{:?} of {} to {} in sub-topology {part}", store.kind, store.key, store.value);
+            let windows = self.nodes.iter().find(|node| node.kind.stores().first() == Some(name)).map(window_form);
+            let windows = windows.unwrap_or_default();
+            let log = if store.options.unlogged { " without changelog" } else { "" };
+            let form =
+                format!("{:?} of {} to {}{windows}{log} in sub-topology {part}", store.kind, store.key, store.value);
             things.push((format!("store {name}"), form));
         }
         for node in &self.nodes {
             match &node.kind {
-                NodeKind::Repartition { topic: Some(topic), key, value, .. } => {
-                    things.push((format!("topic {topic}"), format!("{key} to {value}")));
+                NodeKind::Repartition { topic: Some(topic), key, value, partitions, partitioner, .. } => {
+                    let count = partitions.map(|n| format!(", {n} partitions")).unwrap_or_default();
+                    let by = partitioner.as_ref().map(|name| format!(", placed by {name}")).unwrap_or_default();
+                    things.push((format!("topic {topic}"), format!("{key} to {value}{count}{by}")));
                 }
                 NodeKind::Sink { sink } => {
                     things.push((format!("sink {}", node.name), format!("{} {}", sink.kind, sink.target)));
@@ -67,4 +73,17 @@ impl Plan {
         }
         things
     }
+}
+
+/// The windows that a step keeps rows of: rows of others would be misread.
+fn window_form(node: &Node) -> String {
+    let settings: Vec<(&str, i64)> = match &node.kind {
+        NodeKind::WindowedAggregate { size_ms, .. } => vec![("size_ms", *size_ms)],
+        NodeKind::Stateful { settings, .. } => {
+            let kept = ["size_ms", "advance_ms", "difference_ms", "gap_ms"];
+            kept.iter().filter_map(|name| Some((*name, *settings.get(*name)?))).collect()
+        }
+        _ => Vec::new(),
+    };
+    settings.iter().map(|(name, ms)| format!(" {name} {ms}")).collect()
 }

@@ -34,7 +34,7 @@ pub(crate) struct StreamThread {
     /// The partitions the group has given to this thread.
     owned: Vec<TopicPartition>,
     last_commit: Instant,
-    /// Whether no task could take a record when last asked.
+    /// Whether no task could take a record when last asked, though one has some: it waits for what others send.
     stalled: bool,
     /// Failed commits in a row.
     recoveries: u32,

@@ -26,7 +26,7 @@ impl StreamThread {
         self.note_ends()?;
         let cap = self.shared.settings.max_records_per_second;
         let in_order: Vec<TaskId> = self.tasks.keys().copied().collect();
-        self.stalled = true;
+        let mut taken = false;
         for next in in_order {
             let next = if self.shared.bounds.is_some() { self.oldest_task() } else { Some(next) };
             let Some(task) = next.and_then(|next| self.tasks.get_mut(&next)) else { break };
@@ -40,11 +40,13 @@ impl StreamThread {
             };
             self.shared.progress.add(inputs);
             if all > 0 {
-                self.stalled = false;
+                taken = true;
                 task.last_record = Instant::now();
                 task.idle = false;
             }
         }
+        let waits = |task: &StreamTask| task.in_order && task.queues.iter().any(|queue| !queue.is_empty());
+        self.stalled = !taken && self.tasks.values().any(waits);
         for task in self.tasks.values_mut() {
             task.punctuate_wall_clock()?;
             end_if_done(&self.shared, task, &|partition| self.consumer.position(partition))?;
@@ -81,9 +83,16 @@ impl StreamThread {
         Ok(())
     }
 
+    /// How many bytes may wait in a queue.
+    fn room(&self) -> impl Fn(&crate::queue::RecordQueue) -> usize + use<> {
+        let (bounded, settings) = (self.shared.bounds.is_some(), &self.shared.settings);
+        let (buffered, waiting) = (settings.max_buffered_bytes, settings.max_waiting_bytes);
+        move |queue| if bounded && queue.lanes.is_some() { waiting } else { buffered }
+    }
+
     pub(super) fn pause_full_queues(&mut self) -> Result<()> {
-        let bound = self.shared.settings.max_buffered_bytes;
-        let full = |queue: &&mut crate::queue::RecordQueue| !queue.paused && queue.bytes() > bound;
+        let bound = self.room();
+        let full = |queue: &&mut crate::queue::RecordQueue| !queue.paused && queue.bytes() > bound(queue);
         let mut pause = Vec::new();
         for queue in self.tasks.values_mut().flat_map(|task| &mut task.queues).filter(full) {
             queue.paused = true;
@@ -93,8 +102,8 @@ impl StreamThread {
     }
 
     fn resume_drained_queues(&mut self) -> Result<()> {
-        let bound = self.shared.settings.max_buffered_bytes / 2;
-        let drained = |queue: &&mut crate::queue::RecordQueue| queue.paused && queue.bytes() <= bound;
+        let bound = self.room();
+        let drained = |queue: &&mut crate::queue::RecordQueue| queue.paused && queue.bytes() <= bound(queue) / 2;
         let mut resume = Vec::new();
         for queue in self.tasks.values_mut().flat_map(|task| &mut task.queues).filter(drained) {
             queue.paused = false;
