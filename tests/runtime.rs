@@ -3,6 +3,7 @@
 
 mod runtime {
     mod common;
+    mod idleness;
     mod joins;
     mod on_kafka;
     mod order;

@@ -35,8 +35,8 @@ pub(crate) struct StreamTask {
     /// Whether `end_of_input` has run, and whether that was committed.
     pub(crate) ended: bool,
     pub(crate) complete: bool,
-    /// When it last had a record, on the machine's monotonic clock.
-    pub(crate) last_record: std::time::Instant,
+    /// When it last had a record, or was last found to have none; on the machine's monotonic clock.
+    pub(crate) last_news: std::time::Instant,
     pub(crate) idle: bool,
 }
 

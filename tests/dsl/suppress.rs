@@ -137,6 +137,39 @@ fn what_is_held_back_survives_a_crash_exactly() {
 }
 
 #[test]
+fn windows_of_every_kind_are_final_when_their_own_rule_says_so() {
+    // Key, start and end of the results sent by the time given, one record every 10 up to there.
+    fn sent<W: FnOnce(&KStream<String, i64>) -> KTable<Windowed<String>, i64>>(
+        windowed: W,
+        times: &[i64],
+    ) -> Vec<(i64, i64)> {
+        let app = StreamsBuilder::new("demo");
+        windowed(&app.stream::<String, i64>("in", Json))
+            .suppress_until_closed("held")
+            .updates()
+            .map(|window, n| (window.start, (window.end, n)))
+            .to("out", Json);
+        let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+        let records: Vec<_> = times.iter().map(|time| ("k", 1, *time)).collect();
+        pipe(&mut driver, &records);
+        let sent = driver.output::<i64, (i64, i64)>("out", Json).read_key_values(&mut driver).unwrap();
+        sent.into_iter().map(|(start, (end, _))| (start, end)).collect()
+    }
+    let hopping = |s: &KStream<String, i64>| {
+        s.group_by_key("k").windowed_by(Hopping::of(20).advance_by(10).grace(5)).count("counts")
+    };
+    assert_eq!(sent(hopping, &[12, 34]), [(0, 20)]);
+    assert_eq!(sent(hopping, &[12, 35]), [(0, 20), (10, 30)]);
+    let sessions =
+        |s: &KStream<String, i64>| s.group_by_key("k").windowed_by(Session::with_gap(10).grace(5)).count("counts");
+    assert_eq!(sent(sessions, &[12, 18, 32]), []);
+    assert_eq!(sent(sessions, &[12, 18, 33]), [(12, 18)]);
+    let sliding = |s: &KStream<String, i64>| s.group_by_key("k").windowed_by(Sliding::of(10).grace(5)).count("counts");
+    assert_eq!(sent(sliding, &[12, 16]), []);
+    assert_eq!(sent(sliding, &[12, 17]), [(2, 12)]);
+}
+
+#[test]
 fn the_last_change_of_a_row_goes_out_when_the_wait_that_its_first_one_began_is_over() {
     let mut driver = limited(named());
     pipe(&mut driver, &[("b", 1, 10), ("a", 2, 20), ("b", 3, 90)]);

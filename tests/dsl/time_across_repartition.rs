@@ -314,3 +314,32 @@ fn results_of_results_close_though_some_tasks_have_none() {
     let totals = output.read_values(&mut driver).unwrap();
     assert_eq!(totals, [(0, 60), (300, 60), (600, 60), (900, 60), (1_200, 60), (1_500, 60)]);
 }
+
+/// Both partitions fall silent, the program stops, a backlog gathers, and the one whose records are younger is read first.
+#[test]
+fn whoever_was_idle_before_a_stop_is_waited_for_after_it() {
+    let mut driver = driver(direct, 2);
+    feed(&mut driver, "in", &[vec![(1, 1, 10)], vec![(1, 1, 20)]]);
+    settle(&mut driver);
+    driver.advance_wall_clock(seconds(30)).unwrap();
+    settle(&mut driver);
+    let [ahead, rest @ ..] = &driver.tasks()[..] else { panic!("no tasks") };
+    let (ahead, behind, rest) = (*ahead, rest[0], rest[1..].to_vec());
+    for task in driver.tasks() {
+        driver.restart_task(task).unwrap();
+    }
+    feed(&mut driver, "in", &[vec![(1, 1, 10_000)], vec![(1, 1, 150), (1, 1, 10_000)]]);
+
+    driver.step(ahead).unwrap();
+    driver.commit_task(ahead).unwrap();
+    for task in rest {
+        while driver.step(task).unwrap() {}
+        driver.commit_task(task).unwrap();
+    }
+    driver.step(behind).unwrap();
+    settle(&mut driver);
+
+    let output = driver.output::<i64, (i64, i64, i64)>("out", Json);
+    assert_eq!(output.read_values(&mut driver).unwrap(), [(0, 2, 2), (100, 1, 1)]);
+    assert_eq!(driver.counters()["late:sums"], 0);
+}

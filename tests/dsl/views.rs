@@ -107,6 +107,46 @@ fn windows_are_read_by_key_and_by_time() {
 }
 
 #[test]
+fn a_closed_window_can_be_looked_up_as_long_as_it_is_kept_and_takes_no_more_records() {
+    for (kept, expected) in [(None, vec![100]), (Some(120), vec![100]), (Some(250), vec![0, 100])] {
+        let app = StreamsBuilder::new("demo");
+        let store = Materialized::named("counts");
+        let store = kept.map_or(store.clone(), |ms| store.retention(ms));
+        app.stream::<String, i64>("in", Json).group_by_key("k").windowed_by(Tumbling::of(100).grace(20)).count(store);
+        let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+        let mut input = driver.input::<String, i64>("in", Json);
+        let starts = |driver: &TopologyTestDriver| -> Vec<_> {
+            let rows = driver.window_store::<String, i64>("counts").unwrap().all().unwrap();
+            rows.into_iter().map(|(window, n)| (window.start, n)).collect()
+        };
+        for time in [10, 110, 125, 15] {
+            input.pipe(&mut driver, "k".into(), 0, time).unwrap();
+        }
+        assert_eq!(starts(&driver).iter().map(|row| row.0).collect::<Vec<_>>(), expected, "kept for {kept:?}");
+        assert!(starts(&driver).iter().all(|row| row.1 == if row.0 == 0 { 1 } else { 2 }));
+        assert_eq!(driver.counters()["late:counts"], 1);
+        let task = driver.tasks()[0];
+        driver.restart_task(task).unwrap();
+        input.pipe(&mut driver, "k".into(), 0, 250).unwrap();
+        let last = starts(&driver).iter().map(|row| row.0).collect::<Vec<_>>();
+        assert_eq!(last, if kept == Some(250) { vec![100, 200] } else { vec![200] });
+    }
+}
+
+#[test]
+fn a_retention_that_does_not_fit_its_store_is_refused() {
+    let app = StreamsBuilder::new("demo");
+    let numbers = app.stream::<String, i64>("in", Json);
+    let store = |name: &str, ms| Materialized::named(name).retention(ms);
+    numbers.group_by_key("a").windowed_by(Tumbling::of(100).grace(20)).count(store("short", 119));
+    numbers.group_by_key("b").windowed_by(Session::with_gap(100).no_grace()).count(store("sessions", 1000));
+    numbers.group_by_key("c").count(store("plain", 1000));
+    let errors = app.build().unwrap_err();
+    let found: Vec<_> = errors.0.iter().map(|error| (error.code, error.node.as_str())).collect();
+    assert_eq!(found, [("HW0142", "short"), ("HW0142", "sessions"), ("HW0142", "plain")]);
+}
+
+#[test]
 fn a_stream_and_a_table_of_different_partition_counts_are_refused() {
     let app = StreamsBuilder::new("demo");
     let table = app.table::<String, i64>("table", Json, "latest");

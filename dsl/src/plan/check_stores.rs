@@ -15,9 +15,7 @@ pub(super) fn stores(plan: &Plan, found: &mut Vec<TopologyError>) {
             let retention = store.options.retention_ms;
             match store.kind {
                 StoreKind::Versioned => versioned(node, retention.unwrap_or_default(), found),
-                StoreKind::Window | StoreKind::Session | StoreKind::Timed if node.kind.windows().is_some() => {
-                    window_retention(node, retention, found);
-                }
+                StoreKind::Window if node.kind.windows().is_some() => window_retention(node, retention, found),
                 StoreKind::Timed | StoreKind::Session if is_processor(node) => {
                     let retention = retention.unwrap_or_default();
                     if retention < 1 {
@@ -28,8 +26,9 @@ pub(super) fn stores(plan: &Plan, found: &mut Vec<TopologyError>) {
                 _ if retention.is_some() => found.push(TopologyError::new(
                     "HW0142",
                     &node.name,
-                    format!("store {name} has a retention, but it is not one of windows"),
-                    "leave it out: rows without a window stay until they are deleted",
+                    format!("store {name} has a retention, but it is not one of windows at fixed places"),
+                    "leave it out: sessions and sliding windows stay as long as they are needed, rows without a window \
+                     until they are deleted",
                 )),
                 _ => {}
             }

@@ -60,7 +60,8 @@ struct Marks {
     time: SenderTime,
     told: RefCell<Vec<Timestamp>>,
     told_end: Cell<bool>,
-    told_idle: Cell<bool>,
+    /// Which saying of being idle was passed on last; 0 if none since it spoke.
+    told_idle: Cell<u64>,
 }
 
 impl<K: Data, V: Data> Sender<K, V> {
@@ -96,7 +97,7 @@ impl<K: Data, V: Data> Sender<K, V> {
             time,
             told: RefCell::new(told),
             told_end: Cell::new(false),
-            told_idle: Cell::new(false),
+            told_idle: Cell::new(0),
         });
         context.at_commit(id, marks.clone());
         Ok(Self {
@@ -207,7 +208,7 @@ impl Marks {
         if let Some(told) = self.told.borrow_mut().get_mut(index) {
             *told = (*told).max(time);
         }
-        self.told_idle.set(false);
+        self.told_idle.set(0);
     }
 
     fn tell(&self, partition: i32, time: Timestamp, content: Content<'_>) -> Flow {
@@ -232,8 +233,9 @@ impl CommitStep for Marks {
             }
             return Ok(());
         }
-        if self.context.idle.get() {
-            if !self.told_idle.replace(true) {
+        let idle = self.context.idle.get();
+        if idle > 0 {
+            if self.told_idle.replace(idle) != idle {
                 for partition in 0..partitions {
                     self.tell(partition, progress.unwrap_or(Timestamp::MIN), Content::Idle)?;
                 }
@@ -241,7 +243,7 @@ impl CommitStep for Marks {
             return Ok(());
         }
         let Some(time) = progress else { return Ok(()) };
-        let returned = self.told_idle.replace(false);
+        let returned = self.told_idle.replace(0) > 0;
         for partition in 0..partitions {
             let index = usize::try_from(partition).unwrap_or(usize::MAX);
             let behind = self.told.borrow().get(index).is_some_and(|told| *told < time);

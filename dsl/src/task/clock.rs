@@ -28,12 +28,14 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    /// A queue as it was at the last commit, but that whoever was idle then is waited for: it may have slept through the
+    /// same stop as this task, and have a backlog now. If it is idle still, it will say so again.
     pub(crate) fn new(name: &str, memo: &Memo) -> Result<Self> {
-        Ok(Self {
-            name: name.to_owned(),
-            time: memo.slot(&format!("time/{name}"), Timestamp::MIN)?,
-            state: memo.slot(&format!("state/{name}"), ACTIVE)?,
-        })
+        let state = memo.slot(&format!("state/{name}"), ACTIVE)?;
+        if state.get() == IDLE {
+            state.set(ACTIVE);
+        }
+        Ok(Self { name: name.to_owned(), time: memo.slot(&format!("time/{name}"), Timestamp::MIN)?, state })
     }
 
     /// The last known stream time.

@@ -114,8 +114,8 @@ pub struct TaskContext {
     pub(crate) ended: Cell<bool>,
     /// Whether the steps have still to be told of that; see [`TaskContext::end_steps`].
     ending: Cell<bool>,
-    /// Whether the task has had nothing to read for long.
-    pub(crate) idle: Cell<bool>,
+    /// How often in a row the task has said that it has had nothing to read for long; 0 if it has something.
+    pub(crate) idle: Cell<u64>,
     pub(crate) run_id: u64,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timers: Timers,
@@ -165,7 +165,7 @@ impl TaskContext {
             offset: Cell::new(-1),
             ended: Cell::new(false),
             ending: Cell::new(false),
-            idle: Cell::new(false),
+            idle: Cell::new(0),
             run_id,
             clock,
             timers: Timers::default(),

@@ -195,7 +195,7 @@ impl ProcessorTask {
         self.context.partition.set(partition);
         self.context.offset.set(record.offset);
         self.context.source.set(source);
-        self.context.idle.set(false);
+        self.context.idle.set(0);
         self.context.at_work.set(true);
         handle.source.process(record).map_err(|error| error.at_node(&handle.node))?;
         handle.note_taken(record);
@@ -308,9 +308,10 @@ impl ProcessorTask {
     }
 
     /// The task has caught up and heard nothing for `max_source_idle_ms`: downstream need not wait for it until it
-    /// speaks again.
+    /// speaks again. To be said anew each time that so long a silence has passed, as a downstream task that was started
+    /// in the meantime has not heard it.
     pub fn fall_idle(&mut self) {
-        self.context.idle.set(true);
+        self.context.idle.set(self.context.idle.get() + 1);
     }
 
     /// First part of a commit: sends downstream what was held back, and the task's time to its repartition topics.

@@ -75,7 +75,8 @@ impl<K: Data, V: Data> Materialized<K, V> {
     }
 
     /// Keeps a window's row for `retention_ms` milliseconds of event time after the window's start, so that it can be
-    /// looked up after it has closed. Default, and the least that `build()` accepts: the window's size and grace.
+    /// looked up after it has closed. For tumbling and hopping windows with results on update; a result that is sent on
+    /// close leaves the store then. Default, and the least that `build()` accepts: the window's size and grace.
     #[must_use]
     pub fn retention(mut self, retention_ms: i64) -> Self {
         self.options.retention_ms = Some(retention_ms);

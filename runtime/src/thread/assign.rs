@@ -86,7 +86,7 @@ impl StreamThread {
             punctuated: false,
             ended: false,
             complete: false,
-            last_record: Instant::now(),
+            last_news: Instant::now(),
             idle: false,
         };
         self.shared.note_counters(id, task.counters());

@@ -6,7 +6,7 @@ use headwater_core::{Result, TaskId, Timestamp, TopicPartition};
 use headwater_log::Isolation;
 
 use super::StreamThread;
-use crate::{shared::Shared, task::StreamTask};
+use crate::{queue::RecordQueue, shared::Shared, task::StreamTask};
 
 /// Records that one task takes before the next one's turn.
 const SLICE: usize = 1_000;
@@ -41,7 +41,7 @@ impl StreamThread {
             self.shared.progress.add(inputs);
             if all > 0 {
                 taken = true;
-                task.last_record = Instant::now();
+                task.last_news = Instant::now();
                 task.idle = false;
             }
         }
@@ -69,7 +69,7 @@ impl StreamThread {
     /// Asks the log about queues that are empty and must not hold others back for ever.
     fn note_ends(&mut self) -> Result<()> {
         let several = self.tasks.values_mut().filter(|task| task.queues.len() > 1);
-        let mut asked: Vec<&mut crate::queue::RecordQueue> =
+        let mut asked: Vec<&mut RecordQueue> =
             several.flat_map(|task| &mut task.queues).filter(|queue| queue.is_empty() && !queue.caught_up).collect();
         if asked.is_empty() {
             return Ok(());
@@ -84,7 +84,7 @@ impl StreamThread {
     }
 
     /// How many bytes may wait in a queue.
-    fn room(&self) -> impl Fn(&crate::queue::RecordQueue) -> usize + use<> {
+    fn room(&self) -> impl Fn(&RecordQueue) -> usize + use<> {
         let (bounded, settings) = (self.shared.bounds.is_some(), &self.shared.settings);
         let (buffered, waiting) = (settings.max_buffered_bytes, settings.max_waiting_bytes);
         move |queue| if bounded && queue.lanes.is_some() { waiting } else { buffered }
@@ -92,7 +92,7 @@ impl StreamThread {
 
     pub(super) fn pause_full_queues(&mut self) -> Result<()> {
         let bound = self.room();
-        let full = |queue: &&mut crate::queue::RecordQueue| !queue.paused && queue.bytes() > bound(queue);
+        let full = |queue: &&mut RecordQueue| !queue.paused && queue.bytes() > bound(queue);
         let mut pause = Vec::new();
         for queue in self.tasks.values_mut().flat_map(|task| &mut task.queues).filter(full) {
             queue.paused = true;
@@ -103,7 +103,7 @@ impl StreamThread {
 
     fn resume_drained_queues(&mut self) -> Result<()> {
         let bound = self.room();
-        let drained = |queue: &&mut crate::queue::RecordQueue| queue.paused && queue.bytes() <= bound(queue) / 2;
+        let drained = |queue: &&mut RecordQueue| queue.paused && queue.bytes() <= bound(queue) / 2;
         let mut resume = Vec::new();
         for queue in self.tasks.values_mut().flat_map(|task| &mut task.queues).filter(drained) {
             queue.paused = false;
@@ -112,14 +112,28 @@ impl StreamThread {
         if resume.is_empty() { Ok(()) } else { self.consumer.resume(&resume) }
     }
 
-    /// In a live run, a task that has heard nothing for long tells its downstream not to wait for it.
+    /// In a live run, a task that has caught up and hears nothing for long tells its downstream not to wait for it, and
+    /// tells it again after each such while. An empty queue alone says little: the thread may have restored another
+    /// task's state for all that time, or fetching may be slow. Whoever is left out of the closing of windows loses what
+    /// it still has for them, so the log is asked.
     fn notice_idleness(&mut self) {
         if self.shared.bounds.is_some() {
             return;
         }
-        for task in self.tasks.values_mut() {
-            let quiet = task.last_record.elapsed() >= self.shared.settings.max_source_idle;
-            if quiet && !task.idle && task.queues.iter().all(crate::queue::RecordQueue::is_empty) {
+        let patience = self.shared.settings.max_source_idle;
+        let is_quiet =
+            |task: &StreamTask| task.last_news.elapsed() >= patience && task.queues.iter().all(RecordQueue::is_empty);
+        let quiet = self.tasks.values().filter(|task| is_quiet(task));
+        let partitions: Vec<_> = quiet.flat_map(|task| task.partitions.iter().cloned()).collect();
+        if partitions.is_empty() {
+            return;
+        }
+        // A log that does not answer says nothing about idleness.
+        let Ok(ends) = self.shared.log.end_offsets(&partitions, Isolation::ReadCommitted) else { return };
+        for task in self.tasks.values_mut().filter(|task| is_quiet(task)) {
+            task.last_news = Instant::now();
+            let read = |partition: &TopicPartition| self.consumer.position(partition) >= ends.get(partition).copied();
+            if task.partitions.iter().all(read) {
                 task.idle = true;
                 task.processor.fall_idle();
             }

@@ -31,11 +31,16 @@ pub(super) fn open<K: Key, A: Data>(
     let base = builder.env.store(&store.name)?;
     let context = builder.context.clone();
     let closed_end = closed_end(&context.memo, &store.name)?;
+    let grace_ms = windows.grace_ms.unwrap_or_default();
+    let life_ms = windows.size_ms.saturating_add(grace_ms);
+    let kept_ms =
+        store.options.retention_ms.filter(|_| on_update).map_or(0, |kept| kept.saturating_sub(life_ms).max(0));
     let folding = Rc::new(AlignedFolding {
         windows,
-        grace_ms: windows.grace_ms.unwrap_or_default(),
+        grace_ms,
+        kept_ms,
         time: OperatorTime::of(builder, id)?,
-        first_open: Cell::new(first_open(&*base, closed_end.get(), windows.size_ms)?),
+        first_open: Cell::new(first_open(&*base, closed_end.get(), windows.size_ms.saturating_add(kept_ms))?),
         rows: Rc::new(KvStore::new(&store.name, serdes, base, emission)),
         next,
         closed_end,
@@ -48,10 +53,10 @@ pub(super) fn open<K: Key, A: Data>(
     Ok(folding)
 }
 
-/// The start of the oldest window in the committed store.
-fn first_open(base: &dyn StoreReader, closed_end: Timestamp, size_ms: i64) -> Result<Option<Timestamp>> {
+/// The start of the oldest window in the committed store; it starts at most `within_ms` before what has closed.
+fn first_open(base: &dyn StoreReader, closed_end: Timestamp, within_ms: i64) -> Result<Option<Timestamp>> {
     let mut first = None;
-    base.range(&start_bound(closed_end.saturating_sub(size_ms)), None, &mut |key, _| {
+    base.range(&start_bound(closed_end.saturating_sub(within_ms)), None, &mut |key, _| {
         first = decode_window_key(key).map(|(start, _)| start);
         ControlFlow::Break(())
     })?;
@@ -61,6 +66,8 @@ fn first_open(base: &dyn StoreReader, closed_end: Timestamp, size_ms: i64) -> Re
 pub(super) struct AlignedFolding<K, A> {
     windows: Aligned,
     grace_ms: i64,
+    /// How long a closed window's row stays to be looked up.
+    kept_ms: i64,
     time: OperatorTime,
     rows: Rc<KvStore<Windowed<K>, A>>,
     next: Target<Windowed<K>, Change<A>>,
@@ -68,7 +75,7 @@ pub(super) struct AlignedFolding<K, A> {
     closed_end: Slot,
     /// The greatest end of any window that ever took a record.
     last_end: Slot,
-    /// The start of the oldest window that may be open; `None` if none is.
+    /// The start of the oldest window that may be open or kept; `None` if none is.
     first_open: Cell<Option<Timestamp>>,
     late: Slot,
     context: Rc<TaskContext>,
@@ -89,10 +96,12 @@ impl<K: Key, A: Data> AlignedFolding<K, A> {
         if closed_end <= self.closed_end.get() {
             return Ok(());
         }
-        let from = start_bound(self.closed_end.get().saturating_sub(self.windows.size_ms));
+        let size_and_kept = self.windows.size_ms.saturating_add(self.kept_ms);
+        let from = start_bound(self.closed_end.get().saturating_sub(size_and_kept));
         self.closed_end.set(closed_end);
-        // A window closes if start + size <= closed_end, that is, if it starts before this bound.
-        let bound = closed_end.saturating_sub(self.windows.size_ms).saturating_add(1);
+        // A window closes if start + size <= closed_end, that is, if it starts before this bound (without what it is
+        // kept for after that).
+        let bound = closed_end.saturating_sub(size_and_kept).saturating_add(1);
         if self.first_open.get().is_none_or(|first| first >= bound) {
             return Ok(());
         }
