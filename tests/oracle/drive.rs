@@ -106,7 +106,9 @@ fn rows(driver: &TopologyTestDriver, store: &str, op: &Op) -> Result<Option<Rows
             Fold::Reduce => windows::<Nullable>(driver, store, Text)?,
             _ => windows::<String>(driver, store, Text)?,
         },
-        Op::Cogroup { windows: Windows::None, .. } => table::<String>(driver, store, Text)?,
+        Op::Cogroup { windows: Windows::None, .. } | Op::ForeignKeyJoin { .. } | Op::TableJoin { named: true, .. } => {
+            table::<String>(driver, store, Text)?
+        }
         Op::Cogroup { windows: Windows::Session { .. }, .. } => sessions::<String>(driver, store, Text)?,
         Op::Cogroup { .. } => windows::<String>(driver, store, Text)?,
         Op::TableGroupBy { fold: Fold::Count, .. } => table::<i64>(driver, store, Auto)?,
@@ -116,8 +118,6 @@ fn rows(driver: &TopologyTestDriver, store: &str, op: &Op) -> Result<Option<Rows
             let rows = table::<String>(driver, store, Text)?;
             rows.into_iter().map(|(key, value, _)| (key, value, None)).collect()
         }
-        Op::ForeignKeyJoin { .. } => table::<String>(driver, store, Text)?,
-        Op::TableJoin { named: true, .. } => table::<String>(driver, store, Text)?,
         Op::TableFilter { named, .. } | Op::TableFilterNot { named, .. } | Op::TableMapValues { named, .. }
             if *named =>
         {

@@ -1,4 +1,5 @@
 //! The twin's aggregations and windows; `Folds.java`.
+#![expect(clippy::needless_pass_by_value, reason = "the DSL hands values over")]
 
 use headwater::prelude::*;
 
