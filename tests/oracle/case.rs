@@ -193,6 +193,14 @@ impl Case {
 }
 
 impl Step {
+    /// By how much it moves the wall clock.
+    pub fn advance(&self) -> i64 {
+        match self {
+            Step::Record(_) => 0,
+            Step::Advance { advance } => *advance,
+        }
+    }
+
     /// Its event time, if it has one.
     pub fn time(&self) -> i64 {
         match self {

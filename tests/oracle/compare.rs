@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::case::{Answer, Case, Op, Output, Windows};
+use super::case::{Answer, Case, Op, Output, Step, Windows};
 
 /// How two answers differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +75,10 @@ fn stores(case: &Case, java: &Answer, ours: &Answer) -> Option<String> {
         };
         let mut java_rows = java_rows.clone();
         if let Some(grace) = grace {
-            let time = case.steps.iter().map(super::case::Step::time).max().unwrap_or(0);
+            // The greatest time that may have reached the windows: a record's, a result's or a timer's.
+            let wall: i64 = case.steps.iter().map(Step::advance).sum();
+            let times = case.steps.iter().map(Step::time).chain(java.out.iter().map(|record| record.ts));
+            let time = times.max().unwrap_or(0).max(wall);
             let closed = |key: &str| window_end(key).is_some_and(|end| end + grace <= time);
             java_rows.retain(|row| our_rows.iter().any(|our| our.0 == row.0) || !closed(&row.0));
         }

@@ -93,10 +93,12 @@ impl<K: Key, V: Data> SessionStream<K, V> {
         let reduce = Arc::new(reduce);
         let is_null = self.stream.grouped.null_value.clone();
         let merging = reduce.clone();
-        let merge = Arc::new(move |_: &K, merged: Option<V>, next| match merged {
-            Some(merged) => merging(merged, next),
-            None => next,
-        });
+        let merged_null = is_null.clone();
+        let merge =
+            Arc::new(move |_: &K, merged: Option<V>, next| match merged.filter(|merged| !merged_null(merged)) {
+                Some(merged) => merging(merged, next),
+                None => next,
+            });
         self.fold("reduce", &name.into(), merge, move |_, value, row| reduce_into(row, value, &*reduce, &*is_null))
     }
 

@@ -150,7 +150,8 @@ pub(super) fn reduce_into<V>(
     reduce: &impl Fn(V, V) -> V,
     is_null: &(dyn Fn(&V) -> bool + Send + Sync),
 ) {
-    let reduced = match row.take() {
+    // Two sessions merged into a null are no row to go on with.
+    let reduced = match row.take().filter(|before| !is_null(before)) {
         Some(before) => reduce(before, value),
         None => value,
     };
