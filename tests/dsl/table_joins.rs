@@ -116,9 +116,11 @@ fn two_tables_that_hold_back_changes_send_theirs_one_after_the_other_at_the_comm
     assert_eq!(joined.out(), [row("bx", 9), row("bx", 9)].concat());
 }
 
+type JoinWithItself = fn(&KTable<String, String>) -> KTable<String, String>;
+
 #[test]
 fn a_table_joined_with_itself_sends_each_change_once_and_a_deletion_too() {
-    let join: [fn(&KTable<String, String>) -> KTable<String, String>; 3] = [
+    let join: [JoinWithItself; 3] = [
         |table| table.join(table, |l, r| l + &r),
         |table| table.left_join(table, |l, r| l + &text(r)),
         |table| table.outer_join(table, |l, r| text(l) + &text(r)),
