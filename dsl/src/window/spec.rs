@@ -28,12 +28,13 @@ pub(crate) struct Aligned {
 impl Aligned {
     /// The starts of the windows that hold `timestamp`, in order.
     pub(crate) fn starts(&self, timestamp: Timestamp) -> impl Iterator<Item = Timestamp> + use<> {
-        let (from, step) = match self.advance_ms {
+        let step = self.advance_ms;
+        let from = match step {
             // A window that begins before 1970 does not exist.
-            Some(advance) => (floor((timestamp - self.size_ms).saturating_add(advance).max(0), advance), advance),
-            None => (self.first, i64::MAX),
+            Some(advance) => floor(timestamp.saturating_sub(self.size_ms).saturating_add(advance).max(0), advance),
+            None => self.first,
         };
-        let starts = std::iter::successors(Some(from), move |start| start.checked_add(step));
+        let starts = std::iter::successors(Some(from), move |start| start.checked_add(step?));
         starts.take_while(move |start| *start <= timestamp)
     }
 

@@ -187,9 +187,7 @@ impl Admin {
     }
 
     pub fn alter(&self, topic: &str, config: &BTreeMap<String, String>) -> Result<()> {
-        if !self.partition_counts(&[topic.to_owned()])?.contains_key(topic) {
-            return Err(errors::no_such_topic(&self.kafka(), topic));
-        }
+        self.check_topic(topic)?;
         let timeout = self.clients.config().request_timeout;
         ffi::alter_topic(self.client.inner(), topic, config, timeout).map_err(|refused| match refused.code {
             Code::InvalidConfig | Code::InvalidRequest => {
@@ -203,7 +201,16 @@ impl Admin {
         })
     }
 
+    fn check_topic(&self, topic: &str) -> Result<()> {
+        if self.partition_counts(&[topic.to_owned()])?.contains_key(topic) {
+            return Ok(());
+        }
+        Err(errors::no_such_topic(&self.kafka(), topic))
+    }
+
     pub fn settings(&self, topic: &str) -> Result<BTreeMap<String, String>> {
+        // Asked for a topic that does not exist, the broker may answer with no settings.
+        self.check_topic(topic)?;
         let asked = ResourceSpecifier::Topic(topic);
         let results = block_on(self.client.describe_configs([&asked], &self.options()))
             .map_err(|error| self.failed("reading topic settings", &error))?;
