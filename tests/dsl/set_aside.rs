@@ -88,3 +88,39 @@ fn a_failure_at_a_commit_belongs_to_no_record_and_stops_the_program() {
     let error = driver.input::<String, i64>("in", Json).pipe(&mut driver, "k".into(), 1, 0).unwrap_err();
     assert_eq!(error.code(), "HW0221", "{error}");
 }
+
+#[test]
+fn a_failure_on_what_was_held_back_blames_no_record_that_comes_later() {
+    let app = StreamsBuilder::new("demo");
+    app.on_failure(OnFailure::Skip);
+    app.stream::<String, i64>("in", Json)
+        .group_by_key("by-key")
+        .windowed_by(Tumbling::of(10).no_grace())
+        .count(Materialized::named("counts").uncached())
+        .suppress_until_closed("final")
+        .updates()
+        .try_map_values(|_| Err::<i64, _>("never".into()))
+        .for_each(|_, _| {});
+    let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    let mut input = driver.input::<String, i64>("in", Json);
+    input.pipe(&mut driver, "k".into(), 1, 0).unwrap();
+    let error = input.pipe(&mut driver, "k".into(), 2, 10).unwrap_err();
+    assert_eq!(error.code(), "HW0221", "{error}");
+}
+
+#[test]
+fn a_failure_on_a_record_without_partner_blames_no_record_that_comes_later() {
+    let app = StreamsBuilder::new("demo");
+    app.on_failure(OnFailure::Skip);
+    let (left, right) = (app.stream::<String, i64>("left", Json), app.stream::<String, i64>("right", Json));
+    let within = JoinWindows::of(5).no_grace();
+    let join = |n: i64, partner: Option<i64>| partner.map(|partner| n + partner);
+    left.left_join_stream(&right, join, within, "pairs")
+        .try_map_values(|sum: Option<i64>| sum.ok_or_else(|| "no partner".into()))
+        .for_each(|_, _| {});
+    let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    let mut left = driver.input::<String, i64>("left", Json);
+    left.pipe(&mut driver, "k".into(), 1, 0).unwrap();
+    let error = left.pipe(&mut driver, "k".into(), 2, 100).unwrap_err();
+    assert_eq!(error.code(), "HW0221", "{error}");
+}

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use headwater::prelude::*;
 
+use super::by_chance::{Random, run};
+
 const SIZE: i64 = 100;
 const GRACE: i64 = 60;
 const GROUPS: i64 = 7;
@@ -12,22 +14,6 @@ const GROUPS: i64 = 7;
 pub(super) type Input = (i64, i64, i64);
 /// A final result: group, window start, records, sum of amounts.
 type Row = (i64, i64, i64, i64);
-
-/// Splitmix64: enough for choosing, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-}
 
 /// Partitions whose clocks run at different speeds, with records that come up to 200 late.
 pub(super) fn inputs(partitions: usize, seed: u64) -> Vec<Vec<Input>> {
@@ -129,34 +115,6 @@ pub(super) fn feed(driver: &mut TopologyTestDriver, topic: &str, inputs: &[Vec<I
         let mut input = driver.input::<String, (i64, i64)>(topic, Json).to_partition(partition);
         for (group, amount, time) in records {
             input.pipe(driver, "key".into(), (*group, *amount), *time).unwrap();
-        }
-    }
-}
-
-/// Runs everything to the end of input, choosing by chance who does what next. One task is slow. With `crashes`, a task
-/// is now and then set back to its last commit.
-pub(super) fn run(driver: &mut TopologyTestDriver, seed: u64, crashes: bool) {
-    let mut random = Random(seed);
-    let tasks = driver.tasks();
-    let slow = random.below(tasks.len());
-    let mut ended = vec![false; tasks.len()];
-    let mut crashes_left = if crashes { 20 } else { 0 };
-    while ended.contains(&false) {
-        let place = random.below(tasks.len());
-        if place == slow && random.below(10) != 0 {
-            continue;
-        }
-        let task = tasks[place];
-        match random.below(20) {
-            0..=13 => drop(driver.step(task).unwrap()),
-            14 | 15 => driver.commit_task(task).unwrap(),
-            16 if crashes_left > 0 => {
-                crashes_left -= 1;
-                driver.restart_task(task).unwrap();
-                ended[place] = false;
-            }
-            // Nothing is left unread for good: ending asks again until the upstream tasks have ended.
-            _ => ended[place] |= driver.end_task(task).unwrap(),
         }
     }
 }

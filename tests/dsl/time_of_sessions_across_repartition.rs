@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use headwater::prelude::*;
 
-use super::time_across_repartition::{Input, feed, inputs, run};
+use super::{
+    by_chance::run,
+    time_across_repartition::{Input, feed, inputs},
+};
 
 const GAP: i64 = 25;
 const DIFFERENCE: i64 = 40;

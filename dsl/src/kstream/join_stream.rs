@@ -245,26 +245,18 @@ impl<K: Data, V: Data> KStream<K, V> {
 /// The step that takes one stream's records. Null keys come to both sides of a left join: one keeps them, the other counts
 /// what it drops.
 fn half(op: &str, stores: &Stores, keeps: bool) -> NodeKind {
-    let mut kind = NodeKind::stateful(op, &stores.all());
-    if let (NodeKind::Stateful { settings, .. }, true) = (&mut kind, keeps) {
-        settings.insert("null_keys".to_owned(), 1);
-    }
-    kind
+    NodeKind::stateful(op, &stores.all()).with_settings([("null_keys", keeps.then_some(1))])
 }
 
 /// The step that hands on the results.
 fn merged(op: &str, stores: &Stores, windows: JoinWindows, keeps: (bool, bool)) -> NodeKind {
-    let mut kind = NodeKind::stateful(op, &stores.all());
-    let NodeKind::Stateful { settings, .. } = &mut kind else { return kind };
-    settings.insert("in_order".to_owned(), 1);
-    settings.insert("before_ms".to_owned(), windows.before_ms);
-    settings.insert("after_ms".to_owned(), windows.after_ms);
-    settings.extend(windows.grace_ms.map(|grace| ("grace_ms".to_owned(), grace)));
     let waits = [(keeps.0, windows.after_ms), (keeps.1, windows.before_ms)];
     let longest = waits.iter().filter(|(keeps, _)| *keeps).map(|(_, ahead)| *ahead).max();
-    if let Some(longest) = longest {
-        let hold = longest.max(0).saturating_add(windows.grace_ms.unwrap_or_default());
-        settings.insert("holds_back_ms".to_owned(), hold);
-    }
-    kind
+    NodeKind::stateful(op, &stores.all()).with_settings([
+        ("in_order", Some(1)),
+        ("before_ms", Some(windows.before_ms)),
+        ("after_ms", Some(windows.after_ms)),
+        ("grace_ms", windows.grace_ms),
+        ("holds_back_ms", longest.map(|ms| ms.max(0).saturating_add(windows.grace_ms.unwrap_or_default()))),
+    ])
 }

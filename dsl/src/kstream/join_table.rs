@@ -94,18 +94,12 @@ impl<K: Data, V: Data> KStream<K, V> {
         let (table_id, name) = (table.id, stream.name.clone());
         let buffer = grace_ms.map(|grace_ms| (format!("{name}-buffer"), grace_ms));
         let stores: Vec<&str> = buffer.iter().map(|(store, _)| store.as_str()).collect();
-        let mut kind = NodeKind::stateful(op, &stores);
-        if let NodeKind::Stateful { reads, settings, .. } = &mut kind {
-            reads.push(table_id);
-            settings.insert("in_order".to_owned(), 1);
-            if left {
-                settings.insert("null_keys".to_owned(), 1);
-            }
-            if let Some(grace_ms) = grace_ms {
-                settings.insert("grace_ms".to_owned(), grace_ms);
-                settings.insert("holds_back_ms".to_owned(), grace_ms.max(0));
-            }
-        }
+        let kind = NodeKind::stateful(op, &stores).reading([table_id]).with_settings([
+            ("in_order", Some(1)),
+            ("null_keys", left.then_some(1)),
+            ("grace_ms", grace_ms),
+            ("holds_back_ms", grace_ms.map(|grace_ms| grace_ms.max(0))),
+        ]);
         let (join, stream, store) = (Arc::new(join), Arc::new(stream), buffer.clone());
         let formats = (stream.keys.format().to_owned(), stream.values.format().to_owned());
         let id = self.graph.add(Some(&name), op, kind, vec![parent], |wiring, id| {

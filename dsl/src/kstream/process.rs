@@ -138,12 +138,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         let readers = Readers::default();
         let wired = readers.clone();
         let stores: Vec<&str> = declared.stores.iter().map(String::as_str).collect();
-        let mut kind = NodeKind::stateful(op, &stores);
-        if let NodeKind::Stateful { changes_key: of_step, reads, .. } = &mut kind {
-            *of_step = changes_key;
-            let own = declared.reads.iter().filter(|(_, builder)| *builder == self.graph.token());
-            reads.extend(own.map(|(table, _)| *table));
-        }
+        let own = declared.reads_of(self.graph.token());
+        let kind = NodeKind::stateful(op, &stores).changing_key(changes_key).reading(own);
         let strange_table = declared.reads.iter().any(|(_, builder)| *builder != self.graph.token());
         let globals = declared.globals;
         let id = self.graph.add(Some(name), op, kind, vec![self.id], |wiring, id| {

@@ -120,11 +120,8 @@ impl<K: Key, V: Data> KTable<K, V> {
             return KTable::new(self.graph.clone(), subscriptions.id);
         }
         let answers = other.answers(&subscriptions, &joined);
-        let mut kind = NodeKind::stateful("foreign_key_join", &[]);
         let (from, join, words) = (self.id, Arc::new(join), joined.clone());
-        if let NodeKind::Stateful { reads, .. } = &mut kind {
-            reads.push(from);
-        }
+        let kind = NodeKind::stateful("foreign_key_join", &[]).reading([from]);
         let result = Arc::new(OnceLock::new());
         let table = result.clone();
         let id = self.graph.add(Some(&joined.name), "foreign_key_join", kind, vec![answers.id], |wiring, id| {
@@ -153,10 +150,7 @@ impl<K: Key, V: Data> KTable<K, V> {
         joined: &Arc<TableJoined<K, V, KR, VR>>,
         left: bool,
     ) -> KStream<Option<KR>, Subscription<K>> {
-        let mut kind = NodeKind::view("foreign_key_subscribe", OldValues::Needed);
-        if let NodeKind::Stateful { changes_key, .. } = &mut kind {
-            *changes_key = true;
-        }
+        let kind = NodeKind::view("foreign_key_subscribe", OldValues::Needed).changing_key(true);
         let (extract, words) = (Arc::new(extract), joined.clone());
         let (name, table) = (format!("{}-subscription-send", joined.name), self.id);
         let id = self.graph.add(Some(&name), "foreign_key_subscribe", kind, vec![self.id], |wiring, id| {
@@ -223,12 +217,10 @@ impl<KR: Key, VR: Data> KTable<KR, VR> {
         store: &str,
     ) -> NodeId {
         let (op, right, words, store) = ("foreign_key_take", self.id, joined.clone(), store.to_owned());
-        let mut kind = NodeKind::stateful(op, &[&store]);
-        if let NodeKind::Stateful { reads, changes_key, settings, .. } = &mut kind {
-            reads.push(right);
-            *changes_key = true;
-            settings.insert("null_keys".to_owned(), 1);
-        }
+        let kind = NodeKind::stateful(op, &[&store])
+            .reading([right])
+            .changing_key(true)
+            .with_settings([("null_keys", Some(1))]);
         let name = format!("{}-subscription-receive", joined.name);
         self.graph.add(Some(&name), op, kind, vec![subscriptions.id], |wiring, id| {
             wiring.target(id, move |builder, id| -> Result<Target<Option<KR>, Subscription<K>>> {
@@ -245,10 +237,7 @@ impl<KR: Key, VR: Data> KTable<KR, VR> {
     #[track_caller]
     fn telling<K: Key, V: Data>(&self, joined: &Arc<TableJoined<K, V, KR, VR>>, store: &str) -> NodeId {
         let (op, words, store, table) = ("foreign_key_tell", joined.clone(), store.to_owned(), self.id);
-        let mut kind = NodeKind::stateful(op, &[&store]);
-        if let NodeKind::Stateful { changes_key, .. } = &mut kind {
-            *changes_key = true;
-        }
+        let kind = NodeKind::stateful(op, &[&store]).changing_key(true);
         let name = format!("{}-subscription-tell", joined.name);
         self.graph.add(Some(&name), op, kind, vec![self.id], |wiring, id| {
             wiring.target::<KR, Change<VR>>(id, move |builder, id| -> Result<Target<KR, Change<VR>>> {

@@ -48,10 +48,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         let grouped = Arc::new(grouped.into());
         let (select, of_group) = (Arc::new(select), grouped.clone());
         let op = "table_group_by";
-        let mut kind = NodeKind::view(op, OldValues::Needed);
-        if let NodeKind::Stateful { changes_key, .. } = &mut kind {
-            *changes_key = true;
-        }
+        let kind = NodeKind::view(op, OldValues::Needed).changing_key(true);
         let parent = self.id;
         let id = self.graph.add(None, op, kind, vec![parent], |wiring, id| {
             wiring.target::<K, Change<V>>(id, move |builder, id| -> Result<Target<K, Change<V>>> {

@@ -159,11 +159,9 @@ impl<K: Data, V: Data> KTable<K, V> {
         pairs_only: bool,
         join: Arc<impl Fn(Option<V>, Option<V2>) -> Option<VO> + Shared>,
     ) -> NodeId {
-        let mut kind = NodeKind::view(op, if needs_old { OldValues::Needed } else { OldValues::PassedOn });
         let (other, table) = (other.id, self.id);
-        if let NodeKind::Stateful { reads, .. } = &mut kind {
-            reads.push(other);
-        }
+        let old_values = if needs_old { OldValues::Needed } else { OldValues::PassedOn };
+        let kind = NodeKind::view(op, old_values).reading([other]);
         self.graph.add(None, op, kind, vec![self.id], |wiring, id| {
             wiring.target::<K, Change<V>>(id, move |builder, id| -> Result<Target<K, Change<V>>> {
                 Ok(Rc::new(Half {

@@ -59,11 +59,7 @@ impl<K: Key, V: Data> KTable<K, V> {
         resources.declare(&mut declared);
         let mut stores = vec![name.as_str()];
         stores.extend(declared.stores.iter().map(String::as_str));
-        let mut kind = NodeKind::stateful("transform_values", &stores);
-        if let NodeKind::Stateful { reads, .. } = &mut kind {
-            let own = declared.reads.iter().filter(|(_, builder)| *builder == self.graph.token());
-            reads.extend(own.map(|(table, _)| *table));
-        }
+        let kind = NodeKind::stateful("transform_values", &stores).reading(declared.reads_of(self.graph.token()));
         let (resources, make) = (Arc::new(resources), Arc::new(make));
         let id = self.graph.add(Some(&name), "transform_values", kind, vec![self.id], |wiring, id| {
             wire_view(wiring, id, &store);

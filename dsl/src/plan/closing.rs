@@ -28,8 +28,12 @@ impl Plan {
     /// if there is none.
     pub(crate) fn window_closing(&self, id: NodeId) -> Option<WindowClosing> {
         let node = self.node(id)?;
-        if let Some(closing) = closing_of(&node.kind) {
-            return Some(closing);
+        if let Some(windows) = node.kind.windows() {
+            return Some(WindowClosing {
+                after_ms: windows.closes_after_ms(),
+                within_ms: windows.results_within_ms(),
+                is_final_already: windows.final_only,
+            });
         }
         if matches!(node.kind, NodeKind::Repartition { .. } | NodeKind::Source { .. }) {
             return None;
@@ -37,14 +41,4 @@ impl Plan {
         let above = node.parents.iter().chain(node.kind.reads());
         above.filter_map(|parent| self.window_closing(*parent)).reduce(WindowClosing::or_later)
     }
-}
-
-/// Tumbling, hopping and unlimited windows say their size, sliding ones the difference, sessions the gap. Ends are those
-/// of [`Windowed`](crate::Windowed).
-fn closing_of(kind: &NodeKind) -> Option<WindowClosing> {
-    kind.windows().map(|windows| WindowClosing {
-        after_ms: windows.closes_after_ms(),
-        within_ms: windows.results_within_ms(),
-        is_final_already: windows.final_only,
-    })
 }

@@ -233,28 +233,6 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl NodeKind {
-    /// A stateful step called `op` with these stores and no other properties.
-    pub(crate) fn stateful(op: &str, stores: &[&str]) -> Self {
-        Self::Stateful {
-            op: op.to_owned(),
-            stores: stores.iter().map(|store| (*store).to_owned()).collect(),
-            reads: Vec::new(),
-            settings: BTreeMap::new(),
-            changes_key: false,
-            old_values: OldValues::Ignored,
-            final_within_ms: None,
-        }
-    }
-
-    /// A view of a table, without a store.
-    pub(crate) fn view(op: &str, old_values: OldValues) -> Self {
-        let mut view = Self::stateful(op, &[]);
-        if let Self::Stateful { old_values: of_view, .. } = &mut view {
-            *of_view = old_values;
-        }
-        view
-    }
-
     /// The operator, where one kind has several.
     pub fn op(&self) -> Option<&str> {
         match self {
@@ -283,23 +261,6 @@ impl NodeKind {
         match self {
             Self::Stateful { reads, .. } => reads,
             _ => &[],
-        }
-    }
-
-    /// For how long after a window's start the step takes records into it, in milliseconds of event time; `None` if it
-    /// has no windows.
-    pub fn window_life_ms(&self) -> Option<i64> {
-        match self {
-            Self::WindowedAggregate { size_ms, grace_ms, .. } => {
-                Some(size_ms.saturating_add(grace_ms.unwrap_or_default()))
-            }
-            Self::Stateful { settings, .. } => {
-                let lengths = [("size_ms", 1), ("difference_ms", 2), ("gap_ms", 1)];
-                let length = lengths.iter().find_map(|(name, times)| Some(settings.get(*name)?.saturating_mul(*times)));
-                let grace = settings.get("grace_ms").copied().unwrap_or_default();
-                length.map(|length| length.saturating_add(grace))
-            }
-            _ => None,
         }
     }
 

@@ -9,6 +9,8 @@ pub(crate) struct WindowsOf {
     pub(crate) length_ms: Option<i64>,
     /// How often one begins, if they begin regularly.
     pub(crate) advance_ms: Option<i64>,
+    /// How long before a window's start the windows lie that it is made from: of sliding ones the difference.
+    pub(crate) made_from_ms: i64,
     /// The pause that ends a session.
     pub(crate) gap_ms: Option<i64>,
     /// `None` if the program did not say.
@@ -21,6 +23,11 @@ impl WindowsOf {
     /// How long after its end a window may still change.
     pub(crate) fn closes_after_ms(&self) -> i64 {
         self.grace_ms.unwrap_or_default().saturating_add(self.gap_ms.unwrap_or_default())
+    }
+
+    /// For how long after its start a window takes records, and is needed for others.
+    fn life_ms(&self) -> i64 {
+        self.results_within_ms().saturating_add(self.made_from_ms).saturating_add(self.closes_after_ms())
     }
 
     /// How long before its end the time of a window's result may lie.
@@ -36,6 +43,7 @@ impl NodeKind {
             Self::WindowedAggregate { size_ms, grace_ms, emit, .. } => Some(WindowsOf {
                 length_ms: Some(*size_ms),
                 advance_ms: Some(*size_ms),
+                made_from_ms: 0,
                 gap_ms: None,
                 grace_ms: *grace_ms,
                 final_only: *emit == EmitStrategy::OnWindowClose,
@@ -53,6 +61,7 @@ impl NodeKind {
                 Some(WindowsOf {
                     length_ms,
                     advance_ms: setting("advance_ms"),
+                    made_from_ms: if family == "sliding" { length_ms.unwrap_or_default() } else { 0 },
                     gap_ms,
                     grace_ms: setting("grace_ms"),
                     final_only: final_within_ms.is_some(),
@@ -60,6 +69,12 @@ impl NodeKind {
             }
             _ => None,
         }
+    }
+
+    /// For how long after a window's start the step takes records into it, in milliseconds of event time; `None` if it
+    /// has no windows.
+    pub fn window_life_ms(&self) -> Option<i64> {
+        Some(self.windows()?.life_ms())
     }
 }
 

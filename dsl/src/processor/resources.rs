@@ -57,6 +57,13 @@ pub struct Declared {
     pub(crate) outputs: Vec<(&'static str, TypeId)>,
 }
 
+impl Declared {
+    /// The tables that it reads of the builder known by `token`.
+    pub(crate) fn reads_of(&self, token: usize) -> impl Iterator<Item = NodeId> {
+        self.reads.iter().filter(move |(_, builder)| *builder == token).map(|(table, _)| *table)
+    }
+}
+
 /// A task in which a processor's resources are being opened.
 pub struct Opening<'a, 'b> {
     pub(crate) builder: &'a mut TaskBuilder<'b>,

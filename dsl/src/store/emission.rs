@@ -1,6 +1,6 @@
 //! Where a store's changes go, and when.
 
-use headwater_core::Result;
+use headwater_core::{Headers, Result};
 
 use crate::{
     bounds::Data,
@@ -34,5 +34,14 @@ impl<K: Data, V: Data> Emission<K, V> {
         let when = if cached { When::AtCommit } else { When::AtOnce };
         let with_old = builder.plan.sends_old_values(id);
         Ok(Some(Self { to: builder.next_later::<K, Change<V>>(id), when, with_old }))
+    }
+}
+
+/// Keeps a record's headers beside a row that waits for the commit; allocates only if there are any.
+pub(super) fn keep_headers(kept: &mut Option<Box<Headers>>, headers: &Headers) {
+    if !headers.is_empty() {
+        *kept = Some(Box::new(headers.clone()));
+    } else if kept.is_some() {
+        *kept = None;
     }
 }

@@ -11,11 +11,11 @@ use std::{
     sync::Arc,
 };
 
-use headwater_core::{Error, ErrorKind, Headers, Payload, Result, Serde, StoreReader, Timestamp};
+use headwater_core::{Headers, Result, StoreReader, Timestamp};
 
 use super::{
-    kv::StoreSerdes,
     layout::{decode_row, decode_window_key, encode_row_head, encode_window_key},
+    serdes::{StoreSerdes, cut_short, damaged},
 };
 use crate::{
     bounds::Data,
@@ -51,8 +51,7 @@ struct State<K, V> {
 /// The changes held back by one step.
 pub(crate) struct HeldStore<K, V> {
     name: String,
-    keys: Arc<dyn Serde<K>>,
-    changes: Arc<dyn Serde<Change<V>>>,
+    serdes: StoreSerdes<K, Change<V>>,
     /// Whether sizes are asked for, so that each change must be encoded as it comes.
     sized: bool,
     state: RefCell<State<K, V>>,
@@ -62,15 +61,15 @@ impl<K: Data, V: Data> HeldStore<K, V> {
     /// The changes that `base` has. `sized` if [`HeldStore::bytes`] will be asked.
     pub(crate) fn open(name: &str, serdes: StoreSerdes<K, V>, base: &dyn StoreReader, sized: bool) -> Result<Self> {
         let state = State { rows: BTreeMap::new(), times: HashMap::new(), touched: BTreeMap::new(), bytes: 0 };
-        let (keys, changes) = (serdes.keys, ChangeSerde::of(serdes.values));
-        let store = Self { name: name.to_owned(), keys, changes, sized, state: RefCell::new(state) };
+        let serdes = StoreSerdes { keys: serdes.keys, values: ChangeSerde::of(serdes.values) };
+        let store = Self { name: name.to_owned(), serdes, sized, state: RefCell::new(state) };
         let mut stored = Vec::new();
         base.range(&[], None, &mut |key, value| {
             stored.push((key.to_vec(), value.to_vec()));
             ControlFlow::Continue(())
         })?;
         for (key, value) in stored {
-            let (time, key) = decode_window_key(&key).ok_or_else(|| store.damaged(&"it has no time"))?;
+            let (time, key) = decode_window_key(&key).ok_or_else(|| damaged(name, &"it has no time"))?;
             let held = store.decode(key, &value)?;
             store.insert((time, key.into()), held);
         }
@@ -80,7 +79,7 @@ impl<K: Data, V: Data> HeldStore<K, V> {
     /// Holds a change back until `time`, or as long as the change of the same key that already waits. Returns false if
     /// the key is null.
     pub(crate) fn hold(&self, key: K, time: Timestamp, meta: Meta<'_>, change: Change<V>) -> Result<bool> {
-        let Some(bytes) = self.key_bytes(&key)? else { return Ok(false) };
+        let Some(bytes) = self.serdes.key_bytes(&self.name, &key)? else { return Ok(false) };
         let waiting = self.state.borrow().times.get_key_value(bytes.as_slice()).map(|(key, time)| (*time, key.clone()));
         let known = waiting.is_some();
         let place = waiting.unwrap_or_else(|| (time, bytes.into()));
@@ -136,7 +135,7 @@ impl<K: Data, V: Data> HeldStore<K, V> {
 
     /// The value from before the change of `key` that waits, as downstream knows it; `None` if none waits.
     pub(crate) fn value_before(&self, key: &K) -> Result<Option<Option<V>>> {
-        let Some(bytes) = self.key_bytes(key)? else { return Ok(None) };
+        let Some(bytes) = self.serdes.key_bytes(&self.name, key)? else { return Ok(None) };
         let state = self.state.borrow();
         let place = state.times.get_key_value(bytes.as_slice()).map(|(key, time)| (*time, key.clone()));
         Ok(place.and_then(|place| state.rows.get(&place)).map(|held| held.change.old.clone()))
@@ -152,35 +151,20 @@ impl<K: Data, V: Data> HeldStore<K, V> {
         self.state.borrow().bytes
     }
 
-    fn key_bytes(&self, key: &K) -> Result<Option<Vec<u8>>> {
-        let mut bytes = Vec::new();
-        let payload = self.keys.encode(key, &mut bytes);
-        let payload = payload.map_err(|error| error.while_encoding(&format!("the key of store {}", self.name)))?;
-        Ok((payload == Payload::Bytes).then_some(bytes))
-    }
-
     fn encode(&self, held: &Held<K, V>, out: &mut Vec<u8>) -> Result<()> {
         encode_row_head(held.timestamp, out);
         held.headers.encode(out);
-        let encoded = self.changes.encode(&held.change, out);
-        encoded.map(drop).map_err(|error| error.while_encoding(&format!("a value of store {}", self.name)))
+        self.serdes.encode_value(&self.name, &held.change, out).map(drop)
     }
 
     fn decode(&self, key: &[u8], row: &[u8]) -> Result<Held<K, V>> {
-        let cut = || self.damaged(&"it is cut short, or its format is unknown");
+        let cut = || cut_short(&self.name);
         let (timestamp, mut rest) = decode_row(row).ok_or_else(cut)?;
         let headers = Headers::decode(&mut rest).ok_or_else(cut)?;
-        let change = self.changes.decode(Some(rest)).map_err(|error| self.damaged(&error))?;
-        let typed = self.keys.decode(Some(key)).map_err(|error| self.damaged(&error))?;
+        let change = self.serdes.decode_value(&self.name, rest)?;
+        let typed = self.serdes.decode_key(&self.name, key)?;
         let size = if self.sized { row.len() + key.len() + ROW_OVERHEAD } else { 0 };
         Ok(Held { key: typed, change, timestamp, headers, size })
-    }
-
-    fn damaged(&self, what: &dyn std::fmt::Display) -> Error {
-        Error::new(ErrorKind::State, "HW0205", format!("a row of store {} cannot be read: {what}", self.name)).help(
-            "if the key's or value's type or serde was changed, replay into a new version; otherwise wipe the state \
-             directory, it is restored from the changelog",
-        )
     }
 }
 

@@ -1,13 +1,14 @@
 //! The typed key-value store.
 
-use std::{cell::RefCell, hash::Hash, ops::ControlFlow, rc::Rc, sync::Arc};
+use std::{cell::RefCell, hash::Hash, ops::ControlFlow, rc::Rc};
 
-use headwater_core::{Error, ErrorKind, Headers, Payload, Result, Serde, StoreReader, Timestamp};
+use headwater_core::{Headers, Payload, Result, StoreReader, Timestamp};
 
 use super::{
     buffer::{Buffer, Row},
-    emission::{Emission, When},
-    layout::{decode_row, encode_row_head},
+    emission::{Emission, When, keep_headers},
+    layout::encode_row_head,
+    serdes::StoreSerdes,
 };
 use crate::{
     bounds::Data,
@@ -17,12 +18,6 @@ use crate::{
 
 /// Rows kept in memory across commits, per store and task.
 const KEPT_ROWS: usize = 200_000;
-
-/// The formats of a store.
-pub(crate) struct StoreSerdes<K, V> {
-    pub(crate) keys: Arc<dyn Serde<K>>,
-    pub(crate) values: Arc<dyn Serde<V>>,
-}
 
 /// A store's rows: those in memory over those committed.
 pub(crate) struct KvStore<K, V> {
@@ -92,11 +87,7 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
             row.old.clone_from(&row.value);
         }
         change(row);
-        if !meta.headers.is_empty() {
-            row.headers = Some(Box::new(meta.headers.clone()));
-        } else if row.headers.is_some() {
-            row.headers = None;
-        }
+        keep_headers(&mut row.headers, meta.headers);
         let sent = at_once.map(|emission| (emission, row.key.clone(), row.news(), row.timestamp));
         buffer.touch(at);
         drop(buffer);
@@ -116,14 +107,11 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
 
     /// Reads the row of `key` into memory; `None` if the key is null.
     fn load(&self, buffer: &mut Buffer<K, V>, key: K) -> Result<Option<usize>> {
-        let mut bytes = Vec::new();
-        if self.encode_key(&key, &mut bytes)? == Payload::Null {
-            return Ok(None);
-        }
+        let Some(bytes) = self.serdes.key_bytes(&self.name, &key)? else { return Ok(None) };
         let stored = self.base.get(&bytes)?;
         let (value, timestamp) = match stored {
             Some(stored) => {
-                let (timestamp, value) = self.decode_value(&stored)?;
+                let (timestamp, value) = self.serdes.decode_row(&self.name, &stored)?;
                 (Some(value), timestamp)
             }
             None => (None, Timestamp::MIN),
@@ -172,9 +160,9 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
             ControlFlow::Continue(())
         })?;
         for (key, value) in stored {
-            let typed = self.serdes.keys.decode(Some(&key)).map_err(|e| self.damaged(&e))?;
+            let typed = self.serdes.decode_key(&self.name, &key)?;
             if buffer.find(&typed).is_none() {
-                let (timestamp, value) = self.decode_value(&value)?;
+                let (timestamp, value) = self.serdes.decode_row(&self.name, &value)?;
                 buffer.insert(typed, Some(value), timestamp);
             }
         }
@@ -182,7 +170,7 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
         let candidates = buffer.rows().iter().enumerate();
         for (at, row) in candidates.filter(|(_, row)| row.value.is_some() && may_lie(&row.key)) {
             let mut key = Vec::new();
-            self.encode_key(&row.key, &mut key)?;
+            self.serdes.encode_key(&self.name, &row.key, &mut key)?;
             if key.as_slice() >= from && key.as_slice() < to {
                 found.push((key, at));
             }
@@ -191,35 +179,15 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
         Ok(found.into_iter().map(|(_, at)| at).collect())
     }
 
-    pub(super) fn encode_key(&self, key: &K, out: &mut Vec<u8>) -> Result<Payload> {
-        let payload = self.serdes.keys.encode(key, out);
-        payload.map_err(|error| error.while_encoding(&format!("the key of store {}", self.name)))
-    }
-
-    pub(super) fn decode_value(&self, stored: &[u8]) -> Result<(Timestamp, V)> {
-        let row = decode_row(stored);
-        let (timestamp, value) = row.ok_or_else(|| self.damaged(&"it is cut short, or its format is unknown"))?;
-        let value = self.serdes.values.decode(Some(value)).map_err(|error| self.damaged(&error))?;
-        Ok((timestamp, value))
-    }
-
-    pub(super) fn damaged(&self, what: &dyn std::fmt::Display) -> Error {
-        Error::new(ErrorKind::State, "HW0205", format!("a row of store {} cannot be read: {what}", self.name)).help(
-            "if the key's or value's type or serde was changed, replay into a new version; otherwise wipe the state \
-             directory, it is restored from the changelog",
-        )
-    }
-
     fn visit_row(&self, row: &Row<K, V>, visit: &mut StoreChangeVisitor<'_>, scratch: &mut Scratch) -> Result<()> {
         scratch.key.clear();
-        self.encode_key(&row.key, &mut scratch.key)?;
+        self.serdes.encode_key(&self.name, &row.key, &mut scratch.key)?;
         let Some(value) = row.value.as_ref().filter(|_| !row.expired) else {
             return if row.committed { visit(&self.name, &scratch.key, None) } else { Ok(()) };
         };
         scratch.value.clear();
         encode_row_head(row.timestamp, &mut scratch.value);
-        let payload = self.serdes.values.encode(value, &mut scratch.value);
-        match payload.map_err(|error| error.while_encoding(&format!("a value of store {}", self.name)))? {
+        match self.serdes.encode_value(&self.name, value, &mut scratch.value)? {
             Payload::Bytes => visit(&self.name, &scratch.key, Some(&scratch.value)),
             Payload::Null => visit(&self.name, &scratch.key, None),
         }

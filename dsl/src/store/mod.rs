@@ -9,6 +9,7 @@ mod kv;
 mod layout;
 mod ordered;
 mod scan;
+mod serdes;
 mod timed;
 mod versioned;
 mod window;
@@ -19,13 +20,14 @@ pub use handle::{
     TableRef, VersionedKeyValueStore, VersionedStoreRef, WindowStore, WindowStoreRef,
 };
 pub(crate) use held::HeldStore;
-pub(crate) use kv::{KvStore, StoreSerdes};
+pub(crate) use kv::KvStore;
 pub use layout::{
     TIMED_ROWS, TimedKey, decode_row, decode_timed_key, decode_window_key, encode_timed_key, encode_window_key,
     timed_key_prefix,
 };
 pub(crate) use layout::{encode_row_head, start_bound};
 pub(crate) use ordered::OrderedRows;
+pub(crate) use serdes::{StoreSerdes, damaged};
 pub(crate) use timed::{ChangedRow, News, TakenRow, TimedRow, TimedStore};
 pub(crate) use versioned::VersionedStore;
 pub use versioned::{decode_version, version_prefix};

@@ -20,10 +20,7 @@ pub(crate) struct Scanned<K, V> {
 impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
     /// Sets or deletes the row of `key`.
     pub(crate) fn put(&self, key: K, value: Option<V>, timestamp: Timestamp) -> Result<()> {
-        let known = self.change(key, Meta { timestamp, headers: &Headers::new() }, |row| {
-            row.value = value;
-            row.timestamp = timestamp;
-        })?;
+        let known = self.replace(key, Meta { timestamp, headers: &Headers::new() }, value)?;
         if known { Ok(()) } else { Err(null_key(&self.name)) }
     }
 
@@ -79,7 +76,7 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
         for at in buffer.in_order_of_change() {
             let Some(row) = buffer.row(at) else { continue };
             let mut key = Vec::new();
-            self.encode_key(&row.key, &mut key)?;
+            self.serdes.encode_key(&self.name, &row.key, &mut key)?;
             if key.as_slice() >= from && to.is_none_or(|to| key.as_slice() < to) {
                 found.push((key, at));
             }
@@ -89,9 +86,8 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
     }
 
     fn decode_stored(&self, key: &[u8], stored: &[u8]) -> Result<Scanned<K, V>> {
-        let typed = self.serdes.keys.decode(Some(key)).map_err(|error| self.damaged(&error))?;
-        let (_, value) = self.decode_value(stored)?;
-        Ok(Scanned { key: typed, value })
+        let (key, (_, value)) = (self.serdes.decode_key(&self.name, key)?, self.serdes.decode_row(&self.name, stored)?);
+        Ok(Scanned { key, value })
     }
 }
 

@@ -6,12 +6,12 @@
 
 use std::{cell::RefCell, collections::BTreeMap, ops::ControlFlow, rc::Rc};
 
-use headwater_core::{Error, ErrorKind, Payload, Result, StoreReader, Timestamp, put_varint};
+use headwater_core::{Payload, Result, StoreReader, Timestamp, put_varint};
 
 use super::{
     emission::Emission,
-    kv::StoreSerdes,
     layout::{decode_row, encode_row_head, start_bound},
+    serdes::{StoreSerdes, cut_short},
 };
 use crate::{
     bounds::Data,
@@ -162,22 +162,12 @@ impl<K: Data, V: Data> VersionedStore<K, V> {
 
     /// What all versions of `key` begin with; `None` if the key is null.
     fn prefix(&self, key: &K) -> Result<Option<Vec<u8>>> {
-        let mut bytes = Vec::new();
-        let payload = self.serdes.keys.encode(key, &mut bytes);
-        let payload = payload.map_err(|error| error.while_encoding(&format!("the key of store {}", self.name)))?;
-        Ok((payload == Payload::Bytes).then(|| version_prefix(&bytes)))
+        Ok(self.serdes.key_bytes(&self.name, key)?.map(|bytes| version_prefix(&bytes)))
     }
 
     fn decode(&self, row: &[u8]) -> Result<Version<V>> {
-        let damaged = |what: &dyn std::fmt::Display| {
-            Error::new(ErrorKind::State, "HW0205", format!("a row of store {} cannot be read: {what}", self.name)).help(
-                "if the value's type or serde was changed, replay into a new version; otherwise wipe the state \
-                 directory, it is restored from the changelog",
-            )
-        };
-        let version = decode_version(row).ok_or_else(|| damaged(&"it is cut short, or its format is unknown"))?;
-        let value = version.1.map(|value| self.serdes.values.decode(Some(value)));
-        Ok((version.0, value.transpose().map_err(|error| damaged(&error))?))
+        let (from, value) = decode_version(row).ok_or_else(|| cut_short(&self.name))?;
+        Ok((from, value.map(|value| self.serdes.decode_value(&self.name, value)).transpose()?))
     }
 }
 
@@ -214,8 +204,7 @@ impl<K: Data, V: Data> CommitStep for VersionedStore<K, V> {
             let at = row.len();
             row.push(0);
             if let Some(value) = value {
-                let payload = self.serdes.values.encode(value, &mut row);
-                let payload = payload.map_err(|e| e.while_encoding(&format!("a value of store {}", self.name)))?;
+                let payload = self.serdes.encode_value(&self.name, value, &mut row)?;
                 if let Some(flag) = row.get_mut(at) {
                     *flag = u8::from(payload == Payload::Bytes);
                 }

@@ -129,12 +129,13 @@ impl OperatorTime {
 
     /// The time up to which no record can come any more that is not late; `None` while that cannot be said.
     pub(crate) fn closes_at(&self, context: &TaskContext) -> Option<Timestamp> {
-        match self {
+        let time = match self {
             Self::Observed(time) => Some(time.get()),
             Self::Upstream { queues, held_ms } => {
                 minimum(queues, context.run_id).map(|time| time.saturating_sub(*held_ms))
             }
-        }
+        };
+        time.filter(|time| *time != Timestamp::MIN)
     }
 }
 

@@ -221,6 +221,16 @@ impl TaskContext {
         self.offset.set(-1);
     }
 
+    /// Sends on what belongs to no record in particular. If that fails there is none afterwards either, so that no record
+    /// is blamed for it.
+    pub(crate) fn without_record(&self, send: impl FnOnce() -> Flow) -> Flow {
+        let (partition, offset) = (self.partition.replace(-1), self.offset.replace(-1));
+        send()?;
+        self.partition.set(partition);
+        self.offset.set(offset);
+        Ok(())
+    }
+
     /// Fires the timers that are due at `now`; false if none is.
     pub(crate) fn fire_timers(&self, by: Punctuation, now: Timestamp) -> Result<bool> {
         if !self.timers.is_due(by, now) {

@@ -1,4 +1,4 @@
-use super::{Aligned, TimeWindows, time_windows};
+use super::{Aligned, TimeWindows, closing_windows, time_windows};
 use crate::plan::EmitStrategy;
 
 /// Windows of one fixed length that overlap: one begins every `advance`, at multiples of it since
@@ -48,30 +48,11 @@ impl Hopping {
         self
     }
 
-    /// Takes records up to `grace_ms` milliseconds after the window's end.
-    #[must_use]
-    pub const fn grace(mut self, grace_ms: i64) -> Self {
-        self.grace_ms = Some(grace_ms);
-        self
-    }
-
-    /// A window closes at its end; later records are dropped.
-    #[must_use]
-    pub const fn no_grace(self) -> Self {
-        self.grace(0)
-    }
-
-    /// Each window's result goes downstream once, when it has closed. Default: on every update, at each commit.
-    #[must_use]
-    pub const fn emit_on_close(mut self) -> Self {
-        self.emit = EmitStrategy::OnWindowClose;
-        self
-    }
-
     pub(crate) const fn spec(self) -> TimeWindows {
         let Self { size_ms, advance_ms, grace_ms, emit } = self;
         TimeWindows::Aligned(Aligned { size_ms, advance_ms: Some(advance_ms), first: 0, grace_ms, emit })
     }
 }
 
+closing_windows!(Hopping);
 time_windows!(Hopping);

@@ -85,4 +85,41 @@ macro_rules! time_windows {
     };
 }
 
+/// What windows say of their end: how late records may come, and when results go downstream.
+macro_rules! closing_windows {
+    ($windows:ident) => {
+        closing_windows!(
+            $windows,
+            "Takes records up to `grace_ms` milliseconds after the window's end.",
+            "A window closes at its end; later records are dropped.",
+            "window"
+        );
+    };
+    ($windows:ident, $grace:literal, $no_grace:literal, $what:literal) => {
+        impl $windows {
+            #[doc = $grace]
+            #[must_use]
+            pub const fn grace(mut self, grace_ms: i64) -> Self {
+                self.grace_ms = Some(grace_ms);
+                self
+            }
+
+            #[doc = $no_grace]
+            #[must_use]
+            pub const fn no_grace(self) -> Self {
+                self.grace(0)
+            }
+
+            #[doc = concat!("Each ", $what, "'s result goes downstream once, when it has closed. Default: on every ")]
+            /// update, at each commit.
+            #[must_use]
+            pub const fn emit_on_close(mut self) -> Self {
+                self.emit = crate::plan::EmitStrategy::OnWindowClose;
+                self
+            }
+        }
+    };
+}
+
+use closing_windows;
 use time_windows;

@@ -1,4 +1,4 @@
-use super::{Windows, sealed, spec::windowed_kind};
+use super::{Windows, closing_windows, sealed, spec::windowed_kind};
 use crate::{
     kgrouped::{Cogrouped, KGroupedStream, SessionCogrouped, SessionStream},
     plan::{EmitStrategy, NodeKind},
@@ -48,32 +48,19 @@ impl Session {
         Self { gap_ms, grace_ms: None, emit: EmitStrategy::OnWindowUpdate }
     }
 
-    /// Takes records up to `grace_ms` milliseconds after the session's end and gap.
-    #[must_use]
-    pub const fn grace(mut self, grace_ms: i64) -> Self {
-        self.grace_ms = Some(grace_ms);
-        self
-    }
-
-    /// A session closes with its gap; later records are dropped.
-    #[must_use]
-    pub const fn no_grace(self) -> Self {
-        self.grace(0)
-    }
-
-    /// Each session's result goes downstream once, when it has closed. Default: on every update, at each commit.
-    #[must_use]
-    pub const fn emit_on_close(mut self) -> Self {
-        self.emit = EmitStrategy::OnWindowClose;
-        self
-    }
-
     /// A step `op` that folds into sessions.
     pub(crate) fn node_kind(self, op: &str, store: &str) -> NodeKind {
         let settings = [("gap_ms", Some(self.gap_ms)), ("grace_ms", self.grace_ms)];
         windowed_kind(&format!("session_{op}"), store, &settings, self.emit, 0)
     }
 }
+
+closing_windows!(
+    Session,
+    "Takes records up to `grace_ms` milliseconds after the session's end and gap.",
+    "A session closes with its gap; later records are dropped.",
+    "session"
+);
 
 impl sealed::Sealed for Session {}
 

@@ -1,4 +1,4 @@
-use super::{TimeWindows, time_windows};
+use super::{TimeWindows, closing_windows, time_windows};
 use crate::plan::EmitStrategy;
 
 /// Windows that lie where the records are: each two records of a key that are at most `difference` apart are in one.
@@ -45,29 +45,10 @@ impl Sliding {
         Self { difference_ms, grace_ms: None, emit: EmitStrategy::OnWindowUpdate }
     }
 
-    /// Takes records up to `grace_ms` milliseconds after the window's end.
-    #[must_use]
-    pub const fn grace(mut self, grace_ms: i64) -> Self {
-        self.grace_ms = Some(grace_ms);
-        self
-    }
-
-    /// A window closes at its end; later records are dropped.
-    #[must_use]
-    pub const fn no_grace(self) -> Self {
-        self.grace(0)
-    }
-
-    /// Each window's result goes downstream once, when it has closed. Default: on every update, at each commit.
-    #[must_use]
-    pub const fn emit_on_close(mut self) -> Self {
-        self.emit = EmitStrategy::OnWindowClose;
-        self
-    }
-
     pub(crate) const fn spec(self) -> TimeWindows {
         TimeWindows::Sliding(self)
     }
 }
 
+closing_windows!(Sliding);
 time_windows!(Sliding);

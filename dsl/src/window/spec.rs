@@ -96,12 +96,9 @@ pub(super) fn windowed_kind(
     emit: EmitStrategy,
     within_ms: i64,
 ) -> NodeKind {
-    let mut kind = NodeKind::stateful(op, &[store]);
-    if let NodeKind::Stateful { settings: kept, final_within_ms, .. } = &mut kind {
-        kept.extend(settings.iter().filter_map(|(name, value)| Some(((*name).to_owned(), (*value)?))));
-        *final_within_ms = (emit == EmitStrategy::OnWindowClose).then_some(within_ms);
-    }
-    kind
+    NodeKind::stateful(op, &[store])
+        .with_settings(settings.iter().copied())
+        .final_within((emit == EmitStrategy::OnWindowClose).then_some(within_ms))
 }
 
 #[cfg(test)]

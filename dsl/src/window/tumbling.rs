@@ -1,4 +1,4 @@
-use super::{Aligned, TimeWindows, time_windows};
+use super::{Aligned, TimeWindows, closing_windows, time_windows};
 use crate::plan::EmitStrategy;
 
 /// Windows of one fixed length that follow each other without gap or overlap, aligned to 1970-01-01T00:00:00Z.
@@ -25,26 +25,6 @@ impl Tumbling {
         Self { size_ms, grace_ms: None, emit: EmitStrategy::OnWindowUpdate }
     }
 
-    /// Takes records up to `grace_ms` milliseconds after the window's end.
-    #[must_use]
-    pub const fn grace(mut self, grace_ms: i64) -> Self {
-        self.grace_ms = Some(grace_ms);
-        self
-    }
-
-    /// A window closes at its end; later records are dropped.
-    #[must_use]
-    pub const fn no_grace(self) -> Self {
-        self.grace(0)
-    }
-
-    /// Each window's result goes downstream once, when it has closed. Default: on every update, at each commit.
-    #[must_use]
-    pub const fn emit_on_close(mut self) -> Self {
-        self.emit = EmitStrategy::OnWindowClose;
-        self
-    }
-
     /// The windows' length in milliseconds.
     pub const fn size_ms(&self) -> i64 {
         self.size_ms
@@ -56,4 +36,5 @@ impl Tumbling {
     }
 }
 
+closing_windows!(Tumbling);
 time_windows!(Tumbling);

@@ -84,10 +84,8 @@ pub(super) struct AlignedFolding<K, A> {
 impl<K: Key, A: Data> AlignedFolding<K, A> {
     /// Closes every window that time has passed.
     fn close(&self, headers: &Headers) -> Flow {
-        match self.time.closes_at(&self.context) {
-            Some(time) if time != Timestamp::MIN => self.close_through(time.saturating_sub(self.grace_ms), headers),
-            _ => Ok(()),
-        }
+        let time = self.time.closes_at(&self.context);
+        time.map_or(Ok(()), |time| self.close_through(time.saturating_sub(self.grace_ms), headers))
     }
 
     /// Closes every window that ends at `closed_end` or before: emits it if that is when results go downstream, and
@@ -112,14 +110,13 @@ impl<K: Key, A: Data> AlignedFolding<K, A> {
             return self.rows.expire_range(&from, &start_bound(bound), closes);
         }
         let closed = self.rows.take_range(&from, &start_bound(bound), closes)?;
-        let (partition, offset) = (self.context.partition.replace(-1), self.context.offset.replace(-1));
-        for row in closed {
-            let change = Change { new: Some(row.value), old: None };
-            self.next.push(Meta { timestamp: row.timestamp, headers }, row.key, change)?;
-        }
-        self.context.partition.set(partition);
-        self.context.offset.set(offset);
-        Ok(())
+        self.context.without_record(|| {
+            for row in closed {
+                let change = Change { new: Some(row.value), old: None };
+                self.next.push(Meta { timestamp: row.timestamp, headers }, row.key, change)?;
+            }
+            Ok(())
+        })
     }
 }
 

@@ -65,12 +65,11 @@ impl<K: Data, A: Data> Output<K, A> {
         headers: &Headers,
         rows: impl Iterator<Item = (Windowed<K>, A, headwater_core::Timestamp)>,
     ) -> Flow {
-        let (partition, offset) = (context.partition.replace(-1), context.offset.replace(-1));
-        for (window, value, timestamp) in rows {
-            self.next.push(Meta { timestamp, headers }, window, Change { new: Some(value), old: None })?;
-        }
-        context.partition.set(partition);
-        context.offset.set(offset);
-        Ok(())
+        context.without_record(|| {
+            for (window, value, timestamp) in rows {
+                self.next.push(Meta { timestamp, headers }, window, Change { new: Some(value), old: None })?;
+            }
+            Ok(())
+        })
     }
 }

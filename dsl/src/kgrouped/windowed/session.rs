@@ -10,7 +10,7 @@ use crate::{
     kgrouped::folding::{Fold, Folding},
     plan::{EmitStrategy, NodeId},
     store::{StoreSerdes, TimedStore},
-    task::{Blame, CommitStep, OperatorTime, Slot, StoreChangeVisitor, TaskContext, TimeStep, closed_end},
+    task::{Blame, CommitStep, OperatorTime, Slot, TaskContext, TimeStep, closed_end},
     vocab::Materialized,
     window::{Session, Windowed},
     wire::{Change, Flow, Meta, TableView, TaskBuilder},
@@ -29,7 +29,7 @@ pub(super) fn open<K: Key, A: Data>(
 ) -> Result<Rc<SessionFolding<K, A>>> {
     let output = Output::of(builder, id, sessions.emit, store.cached)?;
     let serdes = StoreSerdes { keys: store.keys.clone(), values: store.values.clone() };
-    let rows = TimedStore::new(&store.name, serdes, builder.env.store(&store.name)?, output.news());
+    let rows = Rc::new(TimedStore::new(&store.name, serdes, builder.env.store(&store.name)?, output.news()));
     let context = builder.context.clone();
     let folding = Rc::new(SessionFolding {
         id,
@@ -38,7 +38,7 @@ pub(super) fn open<K: Key, A: Data>(
         final_only: sessions.emit == EmitStrategy::OnWindowClose,
         merge,
         time: OperatorTime::of(builder, id)?,
-        rows,
+        rows: rows.clone(),
         output,
         closed: closed_end(&context.memo, &store.name)?,
         last_end: context.memo.slot(&format!("last-end/{}", store.name), Timestamp::MIN)?,
@@ -46,6 +46,7 @@ pub(super) fn open<K: Key, A: Data>(
         context,
     });
     builder.context.at_commit(id, folding.clone());
+    builder.context.at_commit(id, rows);
     builder.context.on_time(id, folding.clone());
     Ok(folding)
 }
@@ -60,7 +61,7 @@ pub(super) struct SessionFolding<K, A> {
     merge: Merge<K, A>,
     time: OperatorTime,
     /// By key and end; the number is the start.
-    rows: TimedStore<K, A>,
+    rows: Rc<TimedStore<K, A>>,
     output: Output<K, A>,
     /// Every session that ends before this is closed for good.
     closed: Slot,
@@ -138,10 +139,8 @@ impl<K: Key, A: Data> SessionFolding<K, A> {
 
     /// Closes every session that time has passed.
     fn close(&self, headers: &Headers) -> Flow {
-        match self.time.closes_at(&self.context) {
-            Some(time) if time != Timestamp::MIN => self.close_before(self.closed_at(time), headers),
-            _ => Ok(()),
-        }
+        let time = self.time.closes_at(&self.context);
+        time.map_or(Ok(()), |time| self.close_before(self.closed_at(time), headers))
     }
 
     /// Closes every session that ends before `closed`.
@@ -226,17 +225,5 @@ impl<K: Key, A: Data> CommitStep for SessionFolding<K, A> {
         }
         let span = |row: &crate::store::ChangedRow<K, A>| Span { start: row.sub, end: row.time };
         self.output.send_changed(self.rows.changed(), |row| span(row).window(row.key.clone()))
-    }
-
-    fn changes(&self, visit: &mut StoreChangeVisitor<'_>) -> Result<()> {
-        self.rows.changes(visit)
-    }
-
-    fn committed(&self) {
-        self.rows.committed();
-    }
-
-    fn dirty_rows(&self) -> usize {
-        self.rows.dirty_rows()
     }
 }

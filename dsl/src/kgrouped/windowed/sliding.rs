@@ -11,7 +11,7 @@ use crate::{
     kgrouped::folding::{Fold, Folding},
     plan::{EmitStrategy, NodeId},
     store::{StoreSerdes, TimedStore},
-    task::{CommitStep, OperatorTime, Slot, StoreChangeVisitor, TaskContext, TimeStep, closed_end},
+    task::{CommitStep, OperatorTime, Slot, TaskContext, TimeStep, closed_end},
     vocab::Materialized,
     window::{Sliding, Windowed},
     wire::{Change, Flow, Meta, TableView, TaskBuilder},
@@ -26,14 +26,14 @@ pub(super) fn open<K: Key, A: Data>(
 ) -> Result<Rc<SlidingFolding<K, A>>> {
     let output = Output::of(builder, id, windows.emit, store.cached)?;
     let serdes = StoreSerdes { keys: store.keys.clone(), values: store.values.clone() };
-    let rows = TimedStore::new(&store.name, serdes, builder.env.store(&store.name)?, output.news());
+    let rows = Rc::new(TimedStore::new(&store.name, serdes, builder.env.store(&store.name)?, output.news()));
     let context = builder.context.clone();
     let folding = Rc::new(SlidingFolding {
         difference: windows.difference_ms,
         grace: windows.grace_ms.unwrap_or_default(),
         final_only: windows.emit == EmitStrategy::OnWindowClose,
         time: OperatorTime::of(builder, id)?,
-        rows,
+        rows: rows.clone(),
         output,
         closed: closed_end(&context.memo, &store.name)?,
         last_end: context.memo.slot(&format!("last-end/{}", store.name), Timestamp::MIN)?,
@@ -42,6 +42,7 @@ pub(super) fn open<K: Key, A: Data>(
         context,
     });
     builder.context.at_commit(id, folding.clone());
+    builder.context.at_commit(id, rows);
     builder.context.on_time(id, folding.clone());
     Ok(folding)
 }
@@ -53,7 +54,7 @@ pub(super) struct SlidingFolding<K, A> {
     final_only: bool,
     time: OperatorTime,
     /// By key and start. Closed windows stay for a while: newer ones are made from them.
-    rows: TimedStore<K, A>,
+    rows: Rc<TimedStore<K, A>>,
     output: Output<K, A>,
     /// Every window that ends before this is closed for good.
     closed: Slot,
@@ -223,10 +224,8 @@ impl<K: Key, A: Data> SlidingFolding<K, A> {
 
     /// Closes every window that time has passed.
     fn close(&self, headers: &Headers) -> Flow {
-        match self.time.closes_at(&self.context) {
-            Some(time) if time != Timestamp::MIN => self.close_before(time.saturating_sub(self.grace), headers),
-            _ => Ok(()),
-        }
+        let time = self.time.closes_at(&self.context);
+        time.map_or(Ok(()), |time| self.close_before(time.saturating_sub(self.grace), headers))
     }
 
     /// Closes every window that ends before `closed`.
@@ -298,17 +297,5 @@ impl<K: Key, A: Data> CommitStep for SlidingFolding<K, A> {
         self.rows
             .expire_until(self.closed.get().saturating_sub(self.difference.saturating_mul(3)).saturating_sub(2))?;
         self.output.send_changed(self.rows.changed(), |row| self.window(row.key.clone(), row.time))
-    }
-
-    fn changes(&self, visit: &mut StoreChangeVisitor<'_>) -> Result<()> {
-        self.rows.changes(visit)
-    }
-
-    fn committed(&self) {
-        self.rows.committed();
-    }
-
-    fn dirty_rows(&self) -> usize {
-        self.rows.dirty_rows()
     }
 }

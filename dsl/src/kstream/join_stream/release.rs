@@ -130,9 +130,14 @@ where
         self.release(open_left, open_right, headers)
     }
 
-    /// Releases the left records before `open_left` and the right ones before `open_right`: in order of time, right ones
-    /// before left ones, then by key.
+    /// Releases the left records before `open_left` and the right ones before `open_right`, whichever record has moved
+    /// time.
     fn release(&self, open_left: Timestamp, open_right: Timestamp, headers: &Headers) -> Flow {
+        self.context.without_record(|| self.release_in_order(open_left, open_right, headers))
+    }
+
+    /// In order of time, right ones before left ones, then by key.
+    fn release_in_order(&self, open_left: Timestamp, open_right: Timestamp, headers: &Headers) -> Flow {
         let mut left = taken(&self.left, open_left)?.into_iter().peekable();
         let mut right = taken(&self.right, open_right)?.into_iter().peekable();
         loop {
@@ -156,18 +161,14 @@ where
         Ok(())
     }
 
-    /// As [`JoinState::release`], without a record that causes it.
+    /// As [`JoinState::release`], where time has moved by itself.
     fn release_quietly(&self, open_left: Timestamp, open_right: Timestamp) -> Flow {
         {
             let mut waiting = self.waiting.borrow_mut();
             waiting.left.drop_before(open_left);
             waiting.right.drop_before(open_right);
         }
-        let (partition, offset) = (self.context.partition.replace(-1), self.context.offset.replace(-1));
-        self.release(open_left, open_right, &Headers::new())?;
-        self.context.partition.set(partition);
-        self.context.offset.set(offset);
-        Ok(())
+        self.release(open_left, open_right, &Headers::new())
     }
 }
 
@@ -188,12 +189,9 @@ where
         if let OperatorTime::Observed(_) = self.time {
             return Ok(());
         }
-        match self.time.closes_at(&self.context) {
-            Some(time) if time > Timestamp::MIN => {
-                self.release_quietly(self.open_from(&self.left, time), self.open_from(&self.right, time))
-            }
-            _ => Ok(()),
-        }
+        self.time.closes_at(&self.context).map_or(Ok(()), |time| {
+            self.release_quietly(self.open_from(&self.left, time), self.open_from(&self.right, time))
+        })
     }
 
     fn end_of_input(&self) -> Flow {

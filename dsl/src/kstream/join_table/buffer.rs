@@ -44,7 +44,7 @@ impl<V: 'static> Serde<Kept<V>> for KeptSerde<V> {
 /// The records that wait, in front of their join. Bounded by what comes within the grace.
 struct Buffer<J, K, V, VT, VO> {
     join: TableJoin<J, K, V, VT, VO>,
-    rows: TimedStore<K, Kept<V>>,
+    rows: Rc<TimedStore<K, Kept<V>>>,
     keys: Arc<dyn Serde<K>>,
     grace_ms: i64,
     sequence: Slot,
@@ -72,33 +72,16 @@ where
         let context = builder.context.clone();
         let buffer = Rc::new(Buffer {
             join,
-            rows: TimedStore::new(store, serdes, builder.env.store(store)?, News::None),
+            rows: Rc::new(TimedStore::new(store, serdes, builder.env.store(store)?, News::None)),
             keys: stream.keys.clone(),
             grace_ms,
             sequence: context.memo.slot(&format!("sequence/{store}"), 0)?,
             time: OperatorTime::of(builder, id)?,
             context: context.clone(),
         });
-        context.at_commit(id, Rc::new(Rows(buffer.clone())));
+        context.at_commit(id, buffer.rows.clone());
         context.on_time(id, buffer.clone());
         Ok(Self(buffer))
-    }
-}
-
-/// The buffer's rows as they take part in commits.
-struct Rows<J, K, V, VT, VO>(Rc<Buffer<J, K, V, VT, VO>>);
-
-impl<J, K: Key, V: Data, VT, VO> crate::task::CommitStep for Rows<J, K, V, VT, VO> {
-    fn changes(&self, visit: &mut crate::task::StoreChangeVisitor<'_>) -> Result<()> {
-        self.0.rows.changes(visit)
-    }
-
-    fn committed(&self) {
-        self.0.rows.committed();
-    }
-
-    fn dirty_rows(&self) -> usize {
-        self.0.rows.dirty_rows()
     }
 }
 
@@ -115,20 +98,13 @@ where
             due.push(((taken.row.time, bytes, taken.row.sub), taken));
         }
         due.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for (_, taken) in due {
-            let Kept { headers, value } = taken.row.value;
-            self.join.join(Meta { timestamp: taken.row.time, headers: &headers }, taken.key, value, false)?;
-        }
-        Ok(())
-    }
-
-    /// As [`Buffer::release`], without a record that causes it.
-    fn release_quietly(&self, time: Timestamp) -> Flow {
-        let (partition, offset) = (self.context.partition.replace(-1), self.context.offset.replace(-1));
-        self.release(time)?;
-        self.context.partition.set(partition);
-        self.context.offset.set(offset);
-        Ok(())
+        self.context.without_record(|| {
+            for (_, taken) in due {
+                let Kept { headers, value } = taken.row.value;
+                self.join.join(Meta { timestamp: taken.row.time, headers: &headers }, taken.key, value, false)?;
+            }
+            Ok(())
+        })
     }
 }
 
@@ -164,13 +140,11 @@ where
         if let OperatorTime::Observed(_) = self.time {
             return Ok(());
         }
-        match self.time.closes_at(&self.context) {
-            Some(time) if time > Timestamp::MIN => self.release_quietly(time.saturating_sub(self.grace_ms)),
-            _ => Ok(()),
-        }
+        let time = self.time.closes_at(&self.context);
+        time.map_or(Ok(()), |time| self.release(time.saturating_sub(self.grace_ms)))
     }
 
     fn end_of_input(&self) -> Flow {
-        self.release_quietly(Timestamp::MAX)
+        self.release(Timestamp::MAX)
     }
 }

@@ -2,13 +2,13 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use headwater_core::{Error, ErrorKind, Payload, Result, Serde};
+use headwater_core::{Payload, Result, Serde};
 
 use super::words::{Answer, Instruction, Subscription, decode_subscriber, encode_subscriber};
 use crate::{
     bounds::Data,
     ktable::Past,
-    store::{OrderedRows, decode_row, encode_row_head},
+    store::{OrderedRows, damaged, decode_row, encode_row_head},
     wire::{Change, Flow, Meta, Push, TableView, Target},
 };
 
@@ -50,12 +50,6 @@ impl<K: Data, KR: Data> Subscribers<K, KR> {
         self.rows.put(key, row);
         Ok(true)
     }
-
-    fn damaged(&self, what: &dyn std::fmt::Display) -> Error {
-        Error::new(ErrorKind::State, "HW0205", format!("a row of store {} cannot be read: {what}", self.name)).help(
-            "if the key's type or serde was changed, replay into a new version; otherwise wipe the state directory",
-        )
-    }
 }
 
 /// Takes subscriptions.
@@ -96,14 +90,15 @@ impl<K: Data, KR: Data, VR: Data> Push<KR, Change<VR>> for Tell<K, KR, VR> {
             return Ok(());
         }
         let Some(prefix) = self.subscribers.prefix(&foreign)? else { return Ok(()) };
+        let store = &self.subscribers.name;
         let (mut from, to) = (prefix.clone(), after(&prefix));
         loop {
             let found = self.subscribers.rows.range(&from, &to, AT_A_TIME)?;
             for (key, row) in &found {
                 let key = key.get(prefix.len()..);
-                let key = self.subscribers.keys.decode(key).map_err(|error| self.subscribers.damaged(&error))?;
+                let key = self.subscribers.keys.decode(key).map_err(|error| damaged(store, &error))?;
                 let subscriber = decode_row(row).and_then(|(_, row)| decode_subscriber(row));
-                let (hash, partition) = subscriber.ok_or_else(|| self.subscribers.damaged(&"it is cut short"))?;
+                let (hash, partition) = subscriber.ok_or_else(|| damaged(store, &"it is cut short"))?;
                 self.next.push(meta, key, Answer { hash, partition, value: change.new.clone(), quiet: false })?;
             }
             match found.last() {

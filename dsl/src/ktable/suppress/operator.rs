@@ -8,7 +8,7 @@ use crate::{
     bounds::Data,
     plan::NodeId,
     store::{HeldStore, StoreSerdes},
-    task::{CommitStep, OperatorTime, Slot, StoreChangeVisitor, TaskContext, closed_end},
+    task::{CommitStep, OperatorTime, Slot, TaskContext, closed_end},
     vocab::BufferBound,
     wire::{Change, Flow, Meta, Push, TableView, Target, TaskBuilder},
 };
@@ -80,6 +80,7 @@ impl<K: Data, V: Data> Suppress<K, V> {
             context: context.clone(),
         });
         context.at_commit(id, step.clone());
+        context.at_commit(id, step.held.clone());
         Ok(step)
     }
 
@@ -100,11 +101,8 @@ impl<K: Data, V: Data> Suppress<K, V> {
         if self.rule.is_final && held.change.new.is_none() {
             return Ok(());
         }
-        let (partition, offset) = (self.context.partition.replace(-1), self.context.offset.replace(-1));
-        let sent = self.next.push(Meta { timestamp: held.timestamp, headers: &held.headers }, held.key, held.change);
-        self.context.partition.set(partition);
-        self.context.offset.set(offset);
-        sent
+        let meta = Meta { timestamp: held.timestamp, headers: &held.headers };
+        self.context.without_record(|| self.next.push(meta, held.key, held.change))
     }
 
     fn is_over(&self) -> bool {
@@ -164,23 +162,11 @@ impl<K: Data, V: Data> CommitStep for Suppress<K, V> {
             return self.held.last_time().map_or(Ok(()), |last| self.release_through(last));
         }
         match (&self.time, self.time.closes_at(&self.context)) {
-            (OperatorTime::Upstream { .. }, Some(time)) if time != Timestamp::MIN => {
+            (OperatorTime::Upstream { .. }, Some(time)) => {
                 self.release_through(time.saturating_sub(self.rule.delay_ms))
             }
             _ => Ok(()),
         }
-    }
-
-    fn changes(&self, visit: &mut StoreChangeVisitor<'_>) -> Result<()> {
-        self.held.changes(visit)
-    }
-
-    fn committed(&self) {
-        self.held.committed();
-    }
-
-    fn dirty_rows(&self) -> usize {
-        self.held.dirty_rows()
     }
 }
 

@@ -51,15 +51,12 @@ impl<K: Key, V: Data> KTable<Windowed<K>, V> {
         let name = suppressed.name.clone();
         let parent = self.id;
         let closing = self.graph.lock().plan.window_closing(parent);
-        let mut kind = NodeKind::stateful("suppress_until_closed", &[&name]);
-        if let NodeKind::Stateful { settings, old_values, final_within_ms, .. } = &mut kind {
-            *old_values = OldValues::Needed;
-            settings.insert("emits_early".to_owned(), i64::from(suppressed.bound.emits_early));
-            if let Some(closing) = closing {
-                *final_within_ms = Some(closing.within_ms);
-                settings.insert("closes_after_ms".to_owned(), closing.after_ms);
-            }
-        }
+        let emits_early = i64::from(suppressed.bound.emits_early);
+        let closes_after_ms = closing.map(|closing| closing.after_ms);
+        let kind = NodeKind::stateful("suppress_until_closed", &[&name])
+            .taking_old_values(OldValues::Needed)
+            .with_settings([("emits_early", Some(emits_early)), ("closes_after_ms", closes_after_ms)])
+            .final_within(closing.map(|closing| closing.within_ms));
         let rule = Rule {
             time_of: |windowed: &Windowed<K>, _| windowed.end,
             delay_ms: closing.map_or(0, |closing| closing.after_ms),

@@ -37,11 +37,9 @@ impl<K: Key, V: Data> KTable<K, V> {
     pub fn suppress_until_time_limit(&self, limit_ms: i64, suppressed: impl Into<Suppressed<K, V>>) -> Self {
         let suppressed = suppressed.into();
         let name = suppressed.name.clone();
-        let mut kind = NodeKind::stateful("suppress_until_time_limit", &[&name]);
-        if let NodeKind::Stateful { settings, old_values, .. } = &mut kind {
-            *old_values = OldValues::Needed;
-            settings.insert("limit_ms".to_owned(), limit_ms);
-        }
+        let kind = NodeKind::stateful("suppress_until_time_limit", &[&name])
+            .taking_old_values(OldValues::Needed)
+            .with_settings([("limit_ms", Some(limit_ms))]);
         let time_of = |_: &K, timestamp: Timestamp| timestamp;
         let rule = Rule { time_of, delay_ms: limit_ms, bound: suppressed.bound, is_final: false };
         let (parent, spec) = (self.id, suppressed.spec());

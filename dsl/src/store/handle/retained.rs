@@ -10,7 +10,7 @@ use crate::{
     plan::NodeId,
     store::timed::{News, TakenRow, TimedRow, TimedStore},
     store::{StoreSerdes, scan},
-    task::{CommitStep, Slot, StoreChangeVisitor},
+    task::{CommitStep, Slot},
     wire::{Flow, Meta, TaskBuilder},
 };
 
@@ -38,12 +38,13 @@ impl<K: Data + Hash + Eq, V: Data> RetainedRef<K, V> {
             let retained = Rc::new(Retained {
                 name: self.name.clone(),
                 keys: self.keys.clone(),
-                rows: TimedStore::new(&self.name, serdes, builder.env.store(&self.name)?, News::None),
+                rows: Rc::new(TimedStore::new(&self.name, serdes, builder.env.store(&self.name)?, News::None)),
                 observed: memo.slot(&format!("newest/{}", self.name), Timestamp::MIN)?,
                 late: memo.slot(&format!("late:{}", self.name), 0)?,
                 retention_ms: self.retention_ms,
             });
             builder.context.at_commit(id, retained.clone());
+            builder.context.at_commit(id, retained.rows.clone());
             Ok(retained)
         })
     }
@@ -54,7 +55,7 @@ impl<K: Data + Hash + Eq, V: Data> RetainedRef<K, V> {
 pub(super) struct Retained<K, V> {
     pub(super) name: String,
     keys: Arc<dyn Serde<K>>,
-    rows: TimedStore<K, V>,
+    rows: Rc<TimedStore<K, V>>,
     observed: Slot,
     late: Slot,
     retention_ms: i64,
@@ -130,17 +131,5 @@ impl<K: Data + Hash + Eq, V: Data> CommitStep for Retained<K, V> {
             Timestamp::MIN => Ok(()),
             horizon => self.rows.expire_until(horizon - 1),
         }
-    }
-
-    fn changes(&self, visit: &mut StoreChangeVisitor<'_>) -> Result<()> {
-        self.rows.changes(visit)
-    }
-
-    fn committed(&self) {
-        self.rows.committed();
-    }
-
-    fn dirty_rows(&self) -> usize {
-        self.rows.dirty_rows()
     }
 }

@@ -15,15 +15,17 @@ use std::{
     rc::Rc,
 };
 
-use headwater_core::{Error, ErrorKind, Headers, Payload, Result, StoreReader, Timestamp};
+use headwater_core::{Headers, Payload, Result, StoreReader, Timestamp};
 
 use self::memory::{Memory, Place, Row};
 use super::{
-    StoreSerdes,
+    StoreSerdes, damaged,
+    emission::keep_headers,
     layout::{
-        TIME_ENTRY, TimedKey, decode_row, decode_time_entry, decode_timed_key, encode_row_head, encode_time_entry,
+        TIME_ENTRY, TimedKey, decode_time_entry, decode_timed_key, encode_row_head, encode_time_entry,
         encode_timed_key, time_entry_bound, timed_key_prefix,
     },
+    serdes::cut_short,
 };
 use crate::{
     bounds::Data,
@@ -151,11 +153,7 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
         self.change(key, (time, sub), |row| {
             let result = change(&mut row.value);
             row.timestamp = meta.timestamp;
-            if !meta.headers.is_empty() {
-                row.headers = Some(Box::new(meta.headers.clone()));
-            } else if row.headers.is_some() {
-                row.headers = None;
-            }
+            keep_headers(&mut row.headers, meta.headers);
             result
         })
     }
@@ -297,12 +295,7 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
         if let Some(at) = memory.find(key) {
             return Ok(Some(at));
         }
-        let mut bytes = Vec::new();
-        let payload = self.serdes.keys.encode(key, &mut bytes);
-        let payload = payload.map_err(|error| error.while_encoding(&format!("the key of store {}", self.name)))?;
-        if payload == Payload::Null {
-            return Ok(None);
-        }
+        let Some(bytes) = self.serdes.key_bytes(&self.name, key)? else { return Ok(None) };
         let prefix = timed_key_prefix(&bytes);
         let mut end = prefix.clone();
         // The prefix ends in 00 01, and nothing else begins with 00 02.
@@ -325,10 +318,8 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
     }
 
     fn decode(&self, key: &[u8], value: &[u8]) -> Result<(Place, Timestamp, V)> {
-        let cut_short = || self.damaged(&"it is cut short, or its format is unknown");
-        let TimedKey { time, sub, .. } = decode_timed_key(key).ok_or_else(cut_short)?;
-        let (timestamp, value) = decode_row(value).ok_or_else(cut_short)?;
-        let value = self.serdes.values.decode(Some(value)).map_err(|error| self.damaged(&error))?;
+        let TimedKey { time, sub, .. } = decode_timed_key(key).ok_or_else(|| cut_short(&self.name))?;
+        let (timestamp, value) = self.serdes.decode_row(&self.name, value)?;
         Ok(((time, sub), timestamp, value))
     }
 
@@ -337,11 +328,11 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
         if self.read_through.get() >= time {
             return Ok(());
         }
-        let (mut keys, mut read_through, mut damaged) = (Vec::<Vec<u8>>::new(), Timestamp::MAX, false);
+        let (mut keys, mut read_through, mut is_damaged) = (Vec::<Vec<u8>>::new(), Timestamp::MAX, false);
         let from = time_entry_bound(self.read_through.get().saturating_add(1));
         self.base.range(&from, None, &mut |stored, _| {
             let Some(entry) = decode_time_entry(stored) else {
-                damaged = true;
+                is_damaged = true;
                 return ControlFlow::Break(());
             };
             if entry.time > time && keys.len() >= READ_AHEAD {
@@ -353,24 +344,17 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
             }
             ControlFlow::Continue(())
         })?;
-        if damaged {
-            return Err(self.damaged(&"an entry of its index by time is cut short"));
+        if is_damaged {
+            return Err(damaged(&self.name, &"an entry of its index by time is cut short"));
         }
         keys.sort_unstable();
         keys.dedup();
         for key in keys {
-            let key = self.serdes.keys.decode(Some(&key)).map_err(|error| self.damaged(&error))?;
+            let key = self.serdes.decode_key(&self.name, &key)?;
             self.bring_in(memory, &key)?;
         }
         self.read_through.set(read_through);
         Ok(())
-    }
-
-    fn damaged(&self, what: &dyn std::fmt::Display) -> Error {
-        Error::new(ErrorKind::State, "HW0205", format!("a row of store {} cannot be read: {what}", self.name)).help(
-            "if the key's or value's type or serde was changed, replay into a new version; otherwise wipe the state \
-             directory, it is restored from the changelog",
-        )
     }
 
     fn visit_row(
@@ -389,9 +373,7 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
         };
         scratch.clear();
         encode_row_head(row.timestamp, scratch);
-        let payload = self.serdes.values.encode(value, scratch);
-        let payload = payload.map_err(|error| error.while_encoding(&format!("a value of store {}", self.name)))?;
-        let present = payload == Payload::Bytes;
+        let present = self.serdes.encode_value(&self.name, value, scratch)? == Payload::Bytes;
         visit(&self.name, &encode_timed_key(key), present.then_some(scratch.as_slice()))?;
         if present && row.committed {
             return Ok(());
