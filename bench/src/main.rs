@@ -6,19 +6,28 @@
 #![expect(clippy::print_stdout, reason = "the figures are this program's results")]
 
 mod chain_env;
+mod disorder;
+mod drive;
 mod driver_chain;
 mod fed_log;
 mod feed;
 mod flights;
+mod hopping;
+mod instructions;
+mod large_state;
 mod log_throughput;
 mod measure;
 #[path = "../../examples/flights/model.rs"]
 mod model;
 mod outcome;
 mod rocks_rival;
+mod session;
+mod stream_join;
 #[path = "../../examples/flights/topology.rs"]
 mod topology;
+mod tumbling;
 mod whole_chain;
+mod windows;
 
 use std::process::ExitCode;
 
@@ -39,18 +48,32 @@ const FULL: Effort = Effort { pairs: 7, shrink: 1 };
 const QUICK: Effort = Effort { pairs: 2, shrink: 10 };
 
 type Measurement = fn(Effort) -> Outcome<Vec<Figure>>;
-const MEASUREMENTS: [(&str, Measurement); 3] =
-    [("chain", chain), ("log", log_throughput::measure), ("flights", flights::measure)];
+const MEASUREMENTS: [(&str, Measurement); 8] = [
+    ("chain", chain),
+    ("tumbling", |effort| tumbling::TUMBLING.measure(effort)),
+    ("hopping", |effort| hopping::HOPPING.measure(effort)),
+    ("session", |effort| session::SESSION.measure(effort)),
+    ("join", stream_join::measure),
+    ("large-state", large_state::measure),
+    ("log", log_throughput::measure),
+    ("flights", flights::measure),
+];
 
 const HELP: &str = "Usage: ./dev bench [--quick] [NAME ...]
+       ./dev bench --instructions [--keep]
 
 Measures Headwater against bare rivals, by CPU time, in interleaved pairs; prints the median (least .. greatest) of the
 pairs' ratios and writes them to bench/results/latest.json if everything was measured.
 
-  NAME      chain, log, flights; all of them if none is given
-  --quick   a tenth of the records and two pairs: shows that all still runs, in some seconds; writes nothing
+  NAME            chain, tumbling, hopping, session, join, large-state, log, flights; all of them if none is given
+  --quick         a tenth of the records and two pairs: shows that all still runs, in some seconds; writes nothing
+  --instructions  counts instructions per record of the workloads on the driver with valgrind's callgrind, which a
+                  busy machine does not change; prints them beside those kept in bench/results/instructions.json and
+                  fails if one has risen by more than 2 %
+  --keep          writes what was counted there
 
-Exit codes: 0 measured (also where a goal is missed), 1 a measurement failed, 2 wrong arguments.";
+Exit codes: 0 measured (also where a goal is missed), 1 a measurement failed or instructions have risen, 2 wrong
+arguments.";
 
 fn chain(effort: Effort) -> Outcome<Vec<Figure>> {
     let mut figures = driver_chain::measure(effort)?;
@@ -61,7 +84,11 @@ fn chain(effort: Effort) -> Outcome<Vec<Figure>> {
 fn main() -> ExitCode {
     let mut effort = FULL;
     let mut names = Vec::new();
-    for argument in std::env::args().skip(1) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(outcome) = instructions::asked(&arguments) {
+        return exit(outcome);
+    }
+    for argument in &arguments {
         match argument.as_str() {
             "--quick" => effort = QUICK,
             "-h" | "--help" => {
@@ -75,7 +102,11 @@ fn main() -> ExitCode {
             }
         }
     }
-    match run(effort, &names) {
+    exit(run(effort, &names))
+}
+
+fn exit(outcome: Outcome<()>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("headwater-bench: {error}");
