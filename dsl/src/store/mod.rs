@@ -12,7 +12,7 @@ mod scan;
 mod serdes;
 mod timed;
 mod versioned;
-mod window;
+mod windows;
 
 pub(crate) use emission::{Emission, When};
 pub use handle::{
@@ -31,4 +31,4 @@ pub(crate) use serdes::{StoreSerdes, damaged};
 pub(crate) use timed::{ChangedRow, News, TakenRow, TimedRow, TimedStore};
 pub(crate) use versioned::VersionedStore;
 pub use versioned::{decode_version, version_prefix};
-pub(crate) use window::WindowKeys;
+pub(crate) use windows::WindowRows;

@@ -38,14 +38,6 @@ impl Aligned {
         starts.take_while(move |start| *start <= timestamp)
     }
 
-    /// The first start of a window that is not before `bound`.
-    pub(crate) fn start_from(&self, bound: Timestamp) -> Timestamp {
-        match self.advance_ms {
-            Some(advance) => floor(bound.saturating_sub(1), advance).saturating_add(advance),
-            None => self.first.max(bound),
-        }
-    }
-
     fn is_tumbling(&self) -> bool {
         self.advance_ms == Some(self.size_ms)
     }
@@ -129,11 +121,5 @@ mod tests {
             assert_eq!(windows.starts(i64::MAX).collect::<Vec<_>>(), [first]);
         }
         assert_eq!(aligned(i64::MAX, None, 100).starts(99).count(), 0);
-    }
-
-    #[test]
-    fn the_next_start_is_at_or_after_the_bound() {
-        let windows = aligned(10, Some(3), 0);
-        assert_eq!([0, 1, 3, 4].map(|bound| windows.start_from(bound)), [0, 3, 3, 6]);
     }
 }
