@@ -109,16 +109,14 @@ impl<K: Key, A: Data> Folding<K, Windowed<K>, A> for AlignedFolding<K, A> {
         let late_at = self.time.observe(&self.context, meta.timestamp);
         let closed = late_at.saturating_sub(self.grace_ms).max(self.closed_end.get());
         let end = |start: Timestamp| start.saturating_add(self.windows.size_ms);
-        let mut starts = self.windows.starts(meta.timestamp).peekable();
+        let mut starts = self.windows.starts(meta.timestamp);
         // Later windows end later.
-        while starts.next_if(|start| end(*start) <= closed).is_some() {
-            self.late.increment();
+        let late = starts.skip_first(|start| end(start) <= closed);
+        (0..late).for_each(|_| self.late.increment());
+        if let Some((_, last)) = starts.ends() {
+            self.rows.update(&key, starts, meta, |key, start, row| fold(key, row, start == last))?;
+            self.last_end.set(self.last_end.get().max(end(last)));
         }
-        self.rows.update(&key, starts, meta, |key, start, row| {
-            let next = self.windows.advance_ms.and_then(|advance| start.checked_add(advance));
-            fold(key, row, next.is_none_or(|next| next > meta.timestamp));
-            self.last_end.set(self.last_end.get().max(end(start)));
-        })?;
         if let OperatorTime::Observed(_) = self.time { self.close(meta.headers) } else { Ok(()) }
     }
 }

@@ -4,6 +4,7 @@
 //! all of them. In the committed store each row has two entries: itself under its key, and its place in an index by time,
 //! so that what time closes is one scan however many keys there are.
 
+mod by_time;
 mod memory;
 #[cfg(test)]
 mod tests;
@@ -162,15 +163,11 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
     pub(crate) fn remove(&self, key: &K, time: Timestamp, sub: i64) -> Result<Option<(V, Timestamp)>> {
         let mut memory = self.memory.borrow_mut();
         let Some(at) = self.bring_in(&mut memory, key)? else { return Ok(None) };
-        if memory.live(at, (time, sub)).is_none() {
-            return Ok(None);
-        }
         Ok(self.take_at(&mut memory, at, (time, sub)))
     }
 
     fn take_at(&self, memory: &mut Memory<K, V>, at: usize, place: Place) -> Option<(V, Timestamp)> {
-        let taken = memory.change(at, place, |row| self.keep_old(row), |row| (row.value.take(), row.timestamp));
-        taken.and_then(|(value, timestamp)| Some((value?, timestamp)))
+        memory.take(at, place, |row| self.keep_old(row))
     }
 
     fn change<R>(&self, key: &K, place: Place, change: impl FnOnce(&mut Row<V>) -> R) -> Result<Option<R>> {
@@ -193,7 +190,7 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
 
     /// As [`TimedStore::first_time`], of the rows whose time is not before `from`.
     pub(crate) fn first_time_from(&self, from: Timestamp) -> Option<Timestamp> {
-        let in_memory = self.memory.borrow().first_time(from);
+        let in_memory = self.memory.borrow_mut().first_time(from);
         let unread = Some(self.read_through.get()).filter(|time| *time < Timestamp::MAX).map(|time| from.max(time + 1));
         in_memory.into_iter().chain(unread).min()
     }
@@ -268,7 +265,7 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
             return Ok(Vec::new());
         }
         self.read_until(memory, *times.end())?;
-        Ok(memory.within(times))
+        Ok(memory.within(&times))
     }
 
     /// Every row changed since the last commit, in the order of their last change; none if nobody is to be told. Rows

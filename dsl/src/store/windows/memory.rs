@@ -10,6 +10,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use headwater_core::{Headers, Timestamp};
 
+use crate::window::Starts;
+
 /// The row of a key and window in memory.
 pub(super) struct Row<V> {
     pub(super) start: Timestamp,
@@ -37,6 +39,8 @@ pub(super) struct KeyRows<K, V> {
     /// The key's own bytes.
     pub(super) bytes: Box<[u8]>,
     rows: VecDeque<Row<V>>,
+    /// Where the first row that was changed last is: the next record's are probably the same.
+    likely: usize,
     /// Whether it was used since keys were last chosen to leave memory.
     touched: bool,
 }
@@ -46,8 +50,11 @@ type Found = Result<usize, usize>;
 
 impl<K, V> KeyRows<K, V> {
     fn find(&self, start: Timestamp, likely: usize) -> Found {
-        if self.rows.get(likely).is_some_and(|row| row.start == start) {
-            return Ok(likely);
+        // Time moves on by a window now and then.
+        for place in [likely, likely.saturating_add(1)] {
+            if self.rows.get(place).is_some_and(|row| row.start == start) {
+                return Ok(place);
+            }
         }
         // A new window is the youngest as a rule.
         match self.rows.back() {
@@ -57,7 +64,17 @@ impl<K, V> KeyRows<K, V> {
     }
 
     pub(super) fn row(&self, start: Timestamp) -> Option<&Row<V>> {
-        self.rows.get(self.find(start, usize::MAX).ok()?)
+        self.rows.get(self.find(start, self.likely).ok()?)
+    }
+
+    /// The first of these windows that has no row, if there is one.
+    pub(super) fn first_missing(&self, starts: Starts) -> Option<Timestamp> {
+        let from = self.rows.partition_point(|row| starts.ends().is_some_and(|(first, _)| row.start < first));
+        let mut rows = self.rows.range(from..).map(|row| row.start).peekable();
+        starts.into_iter().find(|start| {
+            while rows.next_if(|row| row < start).is_some() {}
+            rows.next_if_eq(start).is_none()
+        })
     }
 }
 
@@ -98,7 +115,7 @@ impl<K: Hash + Eq, V> Memory<K, V> {
     /// Brings a key into memory, without rows.
     pub(super) fn insert(&mut self, key: K, bytes: Vec<u8>) -> usize {
         let hash = self.hasher.hash_one(&key);
-        self.push(KeyRows { hash, key, bytes: bytes.into(), rows: VecDeque::new(), touched: true })
+        self.push(KeyRows { hash, key, bytes: bytes.into(), rows: VecDeque::new(), likely: 0, touched: true })
     }
 
     fn push(&mut self, rows: KeyRows<K, V>) -> usize {
@@ -113,15 +130,42 @@ impl<K: Hash + Eq, V> Memory<K, V> {
         self.keys.get(at)
     }
 
-    /// The place of a key's row, if it is in memory; it is probably at `likely`.
+    /// Whether a key's rows of all these windows are in memory, beside each other.
     #[inline]
-    pub(super) fn find_row(&self, at: usize, start: Timestamp, likely: usize) -> Option<usize> {
-        self.keys.get(at)?.find(start, likely).ok()
+    pub(super) fn has_all(&mut self, at: usize, mut starts: Starts) -> bool {
+        let (Some(key), Some((first, _))) = (self.keys.get_mut(at), starts.ends()) else { return false };
+        let Ok(place) = key.find(first, key.likely) else { return false };
+        key.likely = place;
+        let mut rows = key.rows.range(place..);
+        starts.all(|start| rows.next().is_some_and(|row| row.start == start))
     }
 
-    /// Brings a key's row into memory and returns its place.
-    pub(super) fn insert_row(&mut self, at: usize, start: Timestamp, stored: Option<(Timestamp, V)>) -> usize {
-        let Some(key) = self.keys.get_mut(at) else { return 0 };
+    /// Changes a key's rows of these windows, which are in memory, in order; `change` is given the number of the change.
+    #[inline]
+    pub(super) fn change_all(&mut self, at: usize, mut starts: Starts, mut change: impl FnMut(&K, &mut Row<V>, u64)) {
+        let (Some(key), Some(mut start)) = (self.keys.get_mut(at), starts.next()) else { return };
+        let Ok(place) = key.find(start, key.likely) else { return };
+        (key.likely, key.touched) = (place, true);
+        for row in key.rows.range_mut(place..) {
+            // A store may have rows between, of windows that lay elsewhere before the program was changed.
+            if row.start != start {
+                continue;
+            }
+            if row.changed == 0 {
+                self.dirty.push((at as u32, start));
+            }
+            self.changes += 1;
+            change(&key.key, row, self.changes);
+            match starts.next() {
+                Some(next) => start = next,
+                None => break,
+            }
+        }
+    }
+
+    /// Brings a key's row into memory.
+    pub(super) fn insert_row(&mut self, at: usize, start: Timestamp, stored: Option<(Timestamp, V)>) {
+        let Some(key) = self.keys.get_mut(at) else { return };
         let (Ok(place) | Err(place)) = key.find(start, usize::MAX);
         let committed = stored.is_some();
         let (timestamp, value) = stored.map_or((Timestamp::MIN, None), |(timestamp, value)| (timestamp, Some(value)));
@@ -129,25 +173,6 @@ impl<K: Hash + Eq, V> Memory<K, V> {
         key.rows.insert(place, Row { start, value, old, timestamp, headers, committed, changed, expired, quiet });
         self.windows.entry(start).or_default().push(at as u32);
         self.rows += 1;
-        place
-    }
-
-    /// The key at `at` and its row at `place`, with what notes that the row was changed just now.
-    #[inline]
-    pub(super) fn row_mut(&mut self, at: usize, place: usize) -> Option<(&K, &mut Row<V>)> {
-        let key = self.keys.get_mut(at)?;
-        key.touched = true;
-        let row = key.rows.get_mut(place)?;
-        if row.changed == 0 {
-            self.dirty.push((at as u32, row.start));
-        }
-        self.changes += 1;
-        Some((&key.key, row))
-    }
-
-    /// How many changes there were since the last commit.
-    pub(super) fn changes(&self) -> u64 {
-        self.changes
     }
 
     /// The start of the first window that is not closed.

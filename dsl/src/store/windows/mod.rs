@@ -26,7 +26,7 @@ use super::{
 use crate::{
     bounds::Data,
     task::{CommitStep, StoreChangeVisitor},
-    window::Windowed,
+    window::{Starts, Windowed},
     wire::{Change, Flow, Meta},
 };
 
@@ -95,7 +95,7 @@ impl<K: Data + Hash + Eq, V: Data> WindowRows<K, V> {
     pub(crate) fn get(&self, key: &K, start: Timestamp) -> Result<Option<(V, Timestamp)>> {
         let mut memory = self.memory.borrow_mut();
         let Some(at) = self.bring_in_key(&mut memory, key)? else { return Ok(None) };
-        if memory.find_row(at, start, usize::MAX).is_none()
+        if memory.key(at).is_some_and(|key| key.row(start).is_none())
             && let Some(stored) = self.stored(&memory, at, start)?
         {
             memory.insert_row(at, start, Some(stored));
@@ -104,44 +104,66 @@ impl<K: Data + Hash + Eq, V: Data> WindowRows<K, V> {
         Ok(row.and_then(|row| Some((row.value.clone()?, row.timestamp))))
     }
 
-    /// Changes the rows of `key` in the windows that start at `starts`, which rise, in place; setting one to `None`
-    /// deletes it. A row's time becomes the greater of its own and the record's. Does nothing if the key is null.
+    /// Changes the rows of `key` in the windows that start at `starts` in place; setting one to `None` deletes it. A row's
+    /// time becomes the greater of its own and the record's. Does nothing if the key is null.
     pub(crate) fn update(
         &self,
         key: &K,
-        starts: impl Iterator<Item = Timestamp>,
+        starts: Starts,
         meta: Meta<'_>,
         mut change: impl FnMut(&K, Timestamp, &mut Option<V>),
     ) -> Flow {
-        let emission = self.emission.as_ref();
-        let with_old = emission.is_some_and(|emission| emission.with_old);
-        let at_commit = emission.is_some_and(|emission| emission.when == When::AtCommit);
-        let at_once = emission.filter(|emission| emission.when == When::AtOnce);
-        let Some(at) = self.bring_in_key(&mut self.memory.borrow_mut(), key)? else { return Ok(()) };
-        let mut likely = usize::MAX;
-        for start in starts {
-            let mut memory = self.memory.borrow_mut();
-            let place = self.bring_in(&mut memory, at, start, likely)?;
-            likely = place + 1;
-            let changes = memory.changes() + 1;
-            let Some((key, row)) = memory.row_mut(at, place) else { continue };
-            if with_old && (row.changed == 0 || at_once.is_some()) {
+        let with_old = self.emission.as_ref().is_some_and(|emission| emission.with_old);
+        let when = self.emission.as_ref().map(|emission| emission.when);
+        let mut change = |key: &K, row: &mut Row<V>, number: u64| {
+            if with_old && (row.changed == 0 || when == Some(When::AtOnce)) {
                 row.old.clone_from(&row.value);
             }
             let fresh = row.value.is_none();
-            change(key, start, &mut row.value);
+            change(key, row.start, &mut row.value);
             // A deletion that waits for the commit has no row to take a time from, as in Kafka Streams' cache.
-            let unknown = at_commit && row.value.is_none();
+            let unknown = when == Some(When::AtCommit) && row.value.is_none();
             row.timestamp = if fresh || unknown { meta.timestamp } else { row.timestamp.max(meta.timestamp) };
-            row.changed = changes;
+            row.changed = number;
             keep_headers(&mut row.headers, meta.headers);
-            if let Some(emission) = at_once {
-                let (window, news, timestamp) = (self.window(key, start), row.news(), row.timestamp);
-                drop(memory);
-                emission.to.push(Meta { timestamp, headers: meta.headers }, window, news)?;
+        };
+        let mut memory = self.memory.borrow_mut();
+        let Some(at) = self.bring_in_key(&mut memory, key)? else { return Ok(()) };
+        if let Some(emission) = self.emission.as_ref().filter(|emission| emission.when == When::AtOnce) {
+            drop(memory);
+            return starts
+                .into_iter()
+                .try_for_each(|start| self.change_at_once(emission, at, start, meta, &mut change));
+        }
+        if !memory.has_all(at, starts) {
+            while let Some(start) = memory.key(at).and_then(|key| key.first_missing(starts)) {
+                self.bring_in(&mut memory, at, start)?;
             }
         }
+        memory.change_all(at, starts, change);
         Ok(())
+    }
+
+    /// Changes one row and tells downstream, which may look into this store.
+    fn change_at_once(
+        &self,
+        emission: &Emission<Windowed<K>, V>,
+        at: usize,
+        start: Timestamp,
+        meta: Meta<'_>,
+        change: impl FnMut(&K, &mut Row<V>, u64),
+    ) -> Flow {
+        let mut memory = self.memory.borrow_mut();
+        self.bring_in(&mut memory, at, start)?;
+        memory.change_all(at, Starts::one(start), change);
+        let key = memory.key(at);
+        let sent = key.and_then(|key| {
+            let row = key.row(start)?;
+            Some((self.window(&key.key, start), row.news(), row.timestamp))
+        });
+        drop(memory);
+        let Some((window, news, timestamp)) = sent else { return Ok(()) };
+        emission.to.push(Meta { timestamp, headers: meta.headers }, window, news)
     }
 
     /// Whether a window that starts before `bound` may be open.
@@ -201,7 +223,7 @@ impl<K: Data + Hash + Eq, V: Data> WindowRows<K, V> {
             let (start, key) = decode_window_key(&key).ok_or_else(|| cut_short(&self.name))?;
             let typed = self.serdes.decode_key(&self.name, key)?;
             let at = memory.find(&typed).unwrap_or_else(|| memory.insert(typed, key.to_vec()));
-            if memory.find_row(at, start, usize::MAX).is_none() {
+            if memory.key(at).is_some_and(|key| key.row(start).is_none()) {
                 memory.insert_row(at, start, Some(self.serdes.decode_row(&self.name, &value)?));
             }
         }
@@ -219,14 +241,14 @@ impl<K: Data + Hash + Eq, V: Data> WindowRows<K, V> {
         Ok(bytes.map(|bytes| memory.insert(key.clone(), bytes)))
     }
 
-    /// The place in memory of a key's row, which is probably at `likely`.
-    fn bring_in(&self, memory: &mut Memory<K, V>, at: usize, start: Timestamp, likely: usize) -> Result<usize> {
-        if let Some(place) = memory.find_row(at, start, likely) {
-            return Ok(place);
+    /// Brings a key's row into memory, if it is not there.
+    fn bring_in(&self, memory: &mut Memory<K, V>, at: usize, start: Timestamp) -> Result<()> {
+        if memory.key(at).is_some_and(|key| key.row(start).is_none()) {
+            let stored = self.stored(memory, at, start)?;
+            self.first_start.set(self.first_start.get().min(start));
+            memory.insert_row(at, start, stored);
         }
-        let stored = self.stored(memory, at, start)?;
-        self.first_start.set(self.first_start.get().min(start));
-        Ok(memory.insert_row(at, start, stored))
+        Ok(())
     }
 
     /// The committed row of a key that is not in memory.

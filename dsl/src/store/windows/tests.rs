@@ -9,6 +9,7 @@ use headwater_core::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::{plan::EmitStrategy, window::Aligned};
 
 const SIZE: i64 = 4;
 
@@ -108,8 +109,17 @@ impl Run {
         let headers = Headers::new();
         let meta = Meta { timestamp: self.clock, headers: &headers };
         let sum = |row: Option<i64>| Some(row.unwrap_or(0) + 1).filter(|sum| *sum != 3);
-        let update = self.store.update(&key.to_owned(), starts.iter().copied(), meta, |_, _, row| *row = sum(*row));
-        update.unwrap();
+        let Some((first, last)) = starts.first().zip(starts.last()) else { return };
+        // Windows that begin each millisecond.
+        let windows = Aligned {
+            size_ms: last - first + 1,
+            advance_ms: Some(1),
+            first: 0,
+            grace_ms: None,
+            emit: EmitStrategy::OnWindowUpdate,
+        };
+        let all = windows.starts(*last);
+        self.store.update(&key.to_owned(), all, meta, |_, _, row| *row = sum(*row)).unwrap();
         for start in starts {
             self.last = self.last.max(start);
             let place = (start, key.to_owned());
@@ -139,7 +149,7 @@ impl Run {
             }
             Step::Take(bound) => {
                 let expected = self.close(bound);
-                assert_eq!(self.store.may_close_before(bound) || expected.is_empty(), true);
+                assert!(self.store.may_close_before(bound) || expected.is_empty());
                 let taken = self.store.take_before(bound).unwrap();
                 let rows = taken.into_iter().map(|row| {
                     assert_eq!(row.window.end, row.window.start + SIZE);
