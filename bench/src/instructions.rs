@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fs, process::Command};
 
+use tempfile::TempDir;
+
 use crate::{Outcome, driver_chain, hopping::HOPPING, session::SESSION, stream_join, tumbling::TUMBLING};
 
 /// One run of a workload; returns its number of records.
@@ -66,10 +68,18 @@ fn counts() -> Outcome<Vec<(String, f64)>> {
 
 /// Instructions of one run, without what prepares and checks it.
 fn count(name: &str) -> Outcome<f64> {
+    let dir = TempDir::with_prefix("headwater-bench-")?;
+    // Not every valgrind can read the debug information of today's compilers and linkers.
+    let program = dir.path().join("headwater-bench");
+    let mut strip = Command::new("strip");
+    let stripped = strip.arg("--strip-debug").arg("-o").arg(&program).arg(std::env::current_exe()?).status();
+    if !stripped.map_err(|error| format!("strip, of binutils: {error}"))?.success() {
+        return Err("strip failed".into());
+    }
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--collect-atstart=no"])
         .arg("--toggle-collect=headwater_bench::measure::counted*")
-        .arg(std::env::current_exe()?)
+        .arg(&program)
         .args([ONCE, name])
         .output()
         .map_err(|error| format!("valgrind, by whose callgrind instructions are counted: {error}"))?;

@@ -91,7 +91,8 @@ impl Backend for Rocks {
             .map(|store| store.map(|store| self.store_family(store)).transpose())
             .collect::<Result<_>>()?;
         let mut batch = WriteBatch::with_capacity_bytes(changes.size_in_bytes() + 16 * changes.len());
-        for (store, row) in changes.indexed_rows() {
+        // In order of their keys: RocksDB then finds each one's place from that of the one before.
+        for (store, row) in changes.sorted_rows() {
             let family = families.get(store).copied().flatten();
             let family = family.ok_or_else(|| errors::no_such_store(row.store, &self.stores))?;
             match row.value {
