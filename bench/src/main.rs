@@ -1,20 +1,24 @@
 //! Headwater's measurements: each figure a ratio to a bare rival within one run, by CPU time, in interleaved pairs.
 //!
-//! `./dev bench [--quick] [NAME ...]`. Names: chain, log, flights. Figures go to stdout, and with everything measured
+//! `./dev bench [--quick] [NAME ...]`. Names: chain, nexmark, log, flights. Figures go to stdout, and with everything measured
 //! to `bench/results/latest.json`; with `--quick` nothing is written, and the figures only show that all still runs.
 
 #![expect(clippy::print_stdout, reason = "the figures are this program's results")]
 
-mod chain_env;
 mod driver_chain;
 mod fed_log;
 mod feed;
 mod flights;
 mod log_throughput;
 mod measure;
+mod memory_env;
+mod memory_topics;
 #[path = "../../examples/flights/model.rs"]
 mod model;
+#[path = "../nexmark/mod.rs"]
+mod nexmark;
 mod outcome;
+mod pipeline;
 mod rocks_rival;
 #[path = "../../examples/flights/topology.rs"]
 mod topology;
@@ -39,15 +43,19 @@ const FULL: Effort = Effort { pairs: 7, shrink: 1 };
 const QUICK: Effort = Effort { pairs: 2, shrink: 10 };
 
 type Measurement = fn(Effort) -> Outcome<Vec<Figure>>;
-const MEASUREMENTS: [(&str, Measurement); 3] =
-    [("chain", chain), ("log", log_throughput::measure), ("flights", flights::measure)];
+const MEASUREMENTS: [(&str, Measurement); 4] = [
+    ("chain", chain),
+    ("nexmark", nexmark::measure),
+    ("log", log_throughput::measure),
+    ("flights", flights::measure),
+];
 
 const HELP: &str = "Usage: ./dev bench [--quick] [NAME ...]
 
 Measures Headwater against bare rivals, by CPU time, in interleaved pairs; prints the median (least .. greatest) of the
 pairs' ratios and writes them to bench/results/latest.json if everything was measured.
 
-  NAME      chain, log, flights; all of them if none is given
+  NAME      chain, nexmark, log, flights; all of them if none is given
   --quick   a tenth of the records and two pairs: shows that all still runs, in some seconds; writes nothing
 
 Exit codes: 0 measured (also where a goal is missed), 1 a measurement failed, 2 wrong arguments.";
