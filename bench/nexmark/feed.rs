@@ -86,7 +86,9 @@ fn push(event: &Event, open: &mut BTreeMap<&'static str, BatchBuilder>) -> headw
     })
 }
 
-fn encoded<T: Serialize + serde::de::DeserializeOwned + Send + Clone + 'static>(value: &T) -> headwater::Result<Vec<u8>> {
+fn encoded<T: Serialize + serde::de::DeserializeOwned + Send + Clone + 'static>(
+    value: &T,
+) -> headwater::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     Serde::<T>::encode(&Postcard, value, &mut bytes).map_err(|error| error.while_encoding("an event"))?;
     Ok(bytes)
