@@ -50,8 +50,9 @@ impl Feed {
 
     /// How many records `topology` reads.
     pub fn records(&self, topology: &Topology) -> usize {
-        let read = |topic: &str| self.rounds.iter().filter_map(move |round| round.get(topic)).flatten();
-        topology.plan().input_topics().into_iter().flat_map(read).map(RecordBatch::len).sum()
+        let topics = topology.plan().input_topics();
+        let batches = self.rounds.iter().flatten().filter(|(topic, _)| topics.contains(topic));
+        batches.flat_map(|(_, batches)| batches).map(RecordBatch::len).sum()
     }
 
     /// Lets the pipeline take everything, round by round, to the end of its input.
