@@ -34,6 +34,8 @@ import org.apache.kafka.streams.state.KeyValueIterator;
  */
 public final class DriverRival {
     private static final long KEYS = 1_000;
+    /** So late that every window is there, also those that began before the first record. */
+    private static final long START = Duration.ofHours(1).toMillis();
     /** No window closes, so that at the end all rows are still there to be compared. */
     private static final Duration GRACE = Duration.ofDays(1);
     private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
@@ -77,7 +79,7 @@ public final class DriverRival {
             TestInputTopic<Long, Long> right = hasRight ? input(driver, "others") : left;
             long before = THREADS.getCurrentThreadCpuTime();
             for (long number = 0; number < records; number++) {
-                (number % 2 == 0 ? left : right).pipeInput(key(number), number, number);
+                (number % 2 == 0 ? left : right).pipeInput(key(number), number, START + number);
             }
             long spent = THREADS.getCurrentThreadCpuTime() - before;
             read(driver, workload);

@@ -32,6 +32,7 @@ use crate::{
     measure::{Spread, on_thread, repeat},
     outcome::{Figure, Goal},
     pipeline::Pipeline,
+    pipeline_env::State,
 };
 
 const SEED: u64 = 20_150_715;
@@ -122,7 +123,8 @@ const QUERIES: [Query; 10] = [
 ];
 
 /// Measures every query on one core: from the bytes of its input topics to those of its result, all its tasks and
-/// repartition topics and a commit each [`ROUND`] events included; topics and committed rows are in memory.
+/// repartition topics and a commit each [`ROUND`] events included; topics and committed rows are in memory. Queries with
+/// state once more with their rows in RocksDB.
 ///
 /// # Errors
 /// If a result is not what is worked out by hand, which makes the figures void.
@@ -136,21 +138,30 @@ impl Query {
     fn figure(&self, events: &[Event], feed: &Feed, effort: Effort) -> Outcome<Figure> {
         let topology = (self.topology)()?;
         let check = (self.check)(events);
-        let times = repeat(effort.pairs, || {
-            let (time, result) = self.run(&topology, feed)?;
+        let run = |state: State<'_>| {
+            let (time, result) = self.run(&topology, feed, state)?;
             check(&result).map_err(|error| format!("{}: {error}", self.name))?;
             Ok(time)
-        })?;
+        };
+        let times = repeat(effort.pairs, || run(State::InMemory))?;
         let records = feed.records(&topology);
-        let thousands = times.iter().map(|time| records as f64 / time / 1e3);
+        let thousands = |times: &[f64]| Spread::of(times.iter().map(|time| records as f64 / time / 1e3));
         let goal = self.goal.map(Goal::AtLeast);
-        let figure = Figure::new(self.name, Spread::of(thousands), "K events/s", goal);
-        Ok(figure.part("CPU per event read", Spread::ns_per_record(&times, records), "ns"))
+        let figure = Figure::new(self.name, thousands(&times), "K events/s", goal);
+        let figure = figure.part("CPU per event read", Spread::ns_per_record(&times, records), "ns");
+        if topology.plan().stores.is_empty() {
+            return Ok(figure);
+        }
+        let on_disk = repeat(effort.pairs, || {
+            let dir = tempfile::TempDir::with_prefix("headwater-bench-")?;
+            run(State::OnDisk(dir.path()))
+        })?;
+        Ok(figure.part("with the rows in RocksDB, its own threads left out", thousands(&on_disk), "K events/s"))
     }
 
     /// Runs it once over the whole feed.
-    fn run(&self, topology: &Topology, feed: &Feed) -> Outcome<(Duration, Vec<RecordBatch>)> {
-        let mut pipeline = Pipeline::new(topology)?;
+    fn run(&self, topology: &Topology, feed: &Feed, state: State<'_>) -> Outcome<(Duration, Vec<RecordBatch>)> {
+        let mut pipeline = Pipeline::new(topology, state)?;
         let time = on_thread(|| Ok(feed.drive(topology, &mut pipeline)?))?;
         match pipeline.counters() {
             counters if counters.is_empty() => Ok((time, pipeline.take_output(self.topic))),
@@ -171,7 +182,7 @@ mod tests {
             let feed = Feed::new(&events, ROUND).unwrap();
             for query in &QUERIES {
                 let topology = (query.topology)().unwrap();
-                let (_, result) = query.run(&topology, &feed).unwrap();
+                let (_, result) = query.run(&topology, &feed, State::InMemory).unwrap();
                 (query.check)(&events)(&result).unwrap_or_else(|error| panic!("{}, seed {seed}: {error}", query.name));
             }
         }
@@ -184,7 +195,7 @@ mod tests {
         // One event less than was read, or one that differs, and the answer is another one.
         let fewer = events.get(..events.len() - 1).unwrap();
         for query in QUERIES.iter().filter(|query| ["q0", "q1", "q12"].contains(&query.topic)) {
-            let (_, result) = query.run(&(query.topology)().unwrap(), &feed).unwrap();
+            let (_, result) = query.run(&(query.topology)().unwrap(), &feed, State::InMemory).unwrap();
             assert!((query.check)(fewer)(&result).is_err(), "{}", query.name);
             assert!((query.check)(&events)(&result[..result.len() - 1]).is_err(), "{}", query.name);
         }

@@ -13,8 +13,8 @@ use headwater_core::{BatchBuilder, Headers, RecordBatch, TaskId};
 
 use crate::{
     Effort, Outcome,
+    chain_env::MemoryEnv,
     measure::{Spread, interleave, on_thread},
-    memory_env::MemoryEnv,
     outcome::{Figure, Goal},
 };
 
@@ -138,7 +138,7 @@ fn drive(topology: &Topology, batches: &[RecordBatch], passes: usize) -> Outcome
     drop(task);
     if topology.plan().stores.contains_key("counts") {
         let mut counted = 0;
-        for (_, row) in env.rows("counts")? {
+        for row in env.values("counts")? {
             let (_, value) = decode_row(&row).ok_or("a row of the store cannot be read")?;
             counted += Serde::<i64>::decode(&Postcard, Some(value))?;
         }

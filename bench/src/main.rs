@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are this program's results")]
 
+mod chain_env;
 mod driver_chain;
 mod fed_log;
 mod feed;
@@ -13,7 +14,6 @@ mod flights;
 mod java_rival;
 mod log_throughput;
 mod measure;
-mod memory_env;
 mod memory_topics;
 #[path = "../../examples/flights/model.rs"]
 mod model;
@@ -21,6 +21,7 @@ mod model;
 mod nexmark;
 mod outcome;
 mod pipeline;
+mod pipeline_env;
 mod rocks_rival;
 #[path = "../../examples/flights/topology.rs"]
 mod topology;

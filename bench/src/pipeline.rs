@@ -1,5 +1,5 @@
 //! All tasks of a topology on one thread, each topic of one partition: driven as the runtime drives them, from batches of
-//! bytes to batches of bytes, through repartition topics, with commits. Topics and committed rows are in memory.
+//! bytes to batches of bytes, through repartition topics, with commits. Topics are in memory.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -10,7 +10,7 @@ use std::{
 use headwater::dsl::{Memo, ProcessorTask, Topology};
 use headwater_core::{ManualClock, RecordBatch, Result, TaskId, Timestamp};
 
-use crate::memory_env::MemoryEnv;
+use crate::pipeline_env::{PipelineEnv, State};
 
 /// The tasks, and what has left them.
 pub struct Pipeline {
@@ -22,7 +22,7 @@ pub struct Pipeline {
 
 struct Task {
     processor: ProcessorTask,
-    env: MemoryEnv,
+    env: PipelineEnv,
     inputs: Vec<Input>,
     /// Whether it takes records in the order of their senders' time.
     in_order: bool,
@@ -42,10 +42,10 @@ impl Pipeline {
     ///
     /// # Errors
     /// If operators cannot be set up.
-    pub fn new(topology: &Topology) -> Result<Self> {
+    pub fn new(topology: &Topology, state: State<'_>) -> Result<Self> {
         let clock = Arc::new(ManualClock::at(0));
         let parts = 0..topology.plan().subtopologies.len() as u32;
-        let tasks = parts.map(|part| Task::new(topology, part, clock.clone())).collect::<Result<_>>()?;
+        let tasks = parts.map(|part| Task::new(topology, part, state, clock.clone())).collect::<Result<_>>()?;
         Ok(Self { tasks, clock, outputs: BTreeMap::new() })
     }
 
@@ -120,7 +120,7 @@ impl Pipeline {
     /// The committed rows of a store.
     ///
     /// # Errors
-    /// Never: it is in memory.
+    /// If they cannot be read.
     pub fn rows(&self, store: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         self.tasks.iter().try_fold(Vec::new(), |mut rows, task| {
             rows.extend(task.env.rows(store)?);
@@ -136,8 +136,9 @@ impl Pipeline {
 }
 
 impl Task {
-    fn new(topology: &Topology, subtopology: u32, clock: Arc<ManualClock>) -> Result<Self> {
-        let env = MemoryEnv::with_clock(clock);
+    fn new(topology: &Topology, subtopology: u32, state: State<'_>, clock: Arc<ManualClock>) -> Result<Self> {
+        let stores = topology.plan().subtopologies.get(subtopology as usize).map(|part| part.stores.as_slice());
+        let env = PipelineEnv::new(subtopology, stores.unwrap_or_default(), state, clock)?;
         let id = TaskId { subtopology, partition: 0 };
         let processor = ProcessorTask::new(topology, id, Memo::default(), &env)?;
         let inputs = processor.sources().iter().map(|source| Input::new(&source.topic)).collect();
@@ -192,10 +193,7 @@ impl Task {
         let guard = self.processor.panic_guard();
         guard.run(|| {
             self.processor.before_commit()?;
-            self.processor.changes(&mut |store, key, value| {
-                self.env.write(store, key, value);
-                Ok(())
-            })
+            self.env.apply(&self.processor)
         })?;
         black_box(self.processor.memo().values());
         self.processor.committed();

@@ -19,10 +19,11 @@ use crate::{
     measure::{Spread, interleave, on_thread},
     outcome::{Figure, Goal},
     pipeline::Pipeline,
+    pipeline_env::State,
 };
 
 /// Records of one run of either side.
-const RECORDS: usize = 50_000;
+const RECORDS: usize = 30_000;
 /// Headwater is timed over so many runs, each over a new task: one would be short for a clock.
 const RUNS: u32 = 10;
 const BATCH: usize = 500;
@@ -104,7 +105,7 @@ impl Ours {
         let mut spent = Duration::ZERO;
         for _ in 0..RUNS {
             let built = self.workload.build()?;
-            let mut pipeline = Pipeline::new(&built.topology)?;
+            let mut pipeline = Pipeline::new(&built.topology, State::InMemory)?;
             spent += on_thread(|| {
                 self.batches.iter().for_each(|(topic, batch)| pipeline.feed(topic, batch));
                 Ok(pipeline.settle()?)
@@ -160,8 +161,8 @@ fn own_test_driver(records: usize, marks: Marks) -> Outcome<Duration> {
     let mut numbers = driver.input::<i64, i64>("numbers", Auto);
     let time = on_thread(|| {
         for number in 0..records {
-            let (key, value) = record(number);
-            numbers.pipe(&mut driver, key, value, value)?;
+            let (key, value, time) = record(number);
+            numbers.pipe(&mut driver, key, value, time)?;
         }
         Ok(())
     })?;

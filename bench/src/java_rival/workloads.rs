@@ -14,6 +14,8 @@ use headwater_core::{BatchBuilder, RecordBatch};
 use crate::{Outcome, pipeline::Pipeline};
 
 const KEYS: u64 = 1_000;
+/// So late that every window is there, also those that began before the first record.
+const START_MS: i64 = hours(1);
 /// No window closes, so that at the end all rows are still there to be compared.
 const GRACE_MS: i64 = days(1);
 const TUMBLING: Tumbling = Tumbling::of(seconds(10)).grace(GRACE_MS);
@@ -135,9 +137,8 @@ impl Workload {
                 let mut builder = BatchBuilder::new();
                 let numbers = (base..records.min(base + batch)).filter(|number| number % topics.len() == place);
                 for number in numbers {
-                    let (key, value) = record(number);
-                    let key = key.to_be_bytes();
-                    builder.push(value, Some(&key), Some(&value.to_be_bytes()), &Headers::new());
+                    let (key, value, time) = record(number);
+                    builder.push(time, Some(&key.to_be_bytes()), Some(&value.to_be_bytes()), &Headers::new());
                 }
                 batches.push((*topic, builder.take().ok_or("an empty batch")?.at((base / topics.len()) as i64)));
             }
@@ -146,12 +147,12 @@ impl Workload {
     }
 }
 
-/// The key and value of record `number`; the value is its time, too. No key comes in regular steps: some pauses between
-/// two records of one key are short and some long.
-pub fn record(number: usize) -> (i64, i64) {
+/// The key, value and time of record `number`. No key comes in regular steps: some pauses between two records of one key
+/// are short and some long.
+pub fn record(number: usize) -> (i64, i64, Timestamp) {
     let number = number as i64;
     let hash = mixed(mixed(17 ^ number)) as u64;
-    (((hash >> 1) % KEYS) as i64, number)
+    (((hash >> 1) % KEYS) as i64, number, START_MS + number)
 }
 
 impl Built {

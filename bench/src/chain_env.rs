@@ -1,13 +1,11 @@
-//! Surroundings of a task with its stores and topics in memory, and a clock that stands until it is moved.
+//! Surroundings of a task with its stores in memory and nothing else around it.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
 
 use headwater::dsl::{GlobalReader, TaskEnv, ThreadWriters, TopicWriter};
 use headwater_core::{
-    Clock, Error, ErrorKind, ManualClock, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader,
+    Clock, Error, ErrorKind, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader, SystemClock,
 };
-
-use crate::memory_topics::MemoryTopics;
 
 /// A store that its task reads and its commits write.
 #[derive(Default)]
@@ -28,24 +26,11 @@ impl StoreReader for SharedStore {
 pub struct MemoryEnv {
     stores: RefCell<BTreeMap<String, Rc<SharedStore>>>,
     writers: ThreadWriters,
-    /// What the task has written.
-    pub topics: MemoryTopics,
-    /// The task's clock.
-    pub clock: Arc<ManualClock>,
 }
 
 impl MemoryEnv {
-    /// Surroundings with this clock.
-    pub fn with_clock(clock: Arc<ManualClock>) -> Self {
-        Self { clock, ..Self::default() }
-    }
-
     fn shared(&self, store: &str) -> Rc<SharedStore> {
-        let mut stores = self.stores.borrow_mut();
-        if let Some(known) = stores.get(store) {
-            return known.clone();
-        }
-        stores.entry(store.to_owned()).or_default().clone()
+        self.stores.borrow_mut().entry(store.to_owned()).or_default().clone()
     }
 
     /// Applies a committed change.
@@ -53,23 +38,23 @@ impl MemoryEnv {
         self.shared(store).0.borrow_mut().write(key, value);
     }
 
-    /// The committed values of a store, by their keys.
+    /// The committed rows of a store.
     ///
     /// # Errors
     /// Never: it is in memory.
-    pub fn rows(&self, store: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-        let mut rows = Vec::new();
-        self.shared(store).range(&[], None, &mut |key, value| {
-            rows.push((key.to_vec(), value.to_vec()));
+    pub fn values(&self, store: &str) -> Result<Vec<Vec<u8>>> {
+        let mut values = Vec::new();
+        self.shared(store).range(&[], None, &mut |_, value| {
+            values.push(value.to_vec());
             std::ops::ControlFlow::Continue(())
         })?;
-        Ok(rows)
+        Ok(values)
     }
 }
 
 impl TaskEnv for MemoryEnv {
     fn topic(&self, topic: &str) -> Result<Rc<dyn TopicWriter>> {
-        Ok(self.topics.writer(topic))
+        Err(missing("topic", topic))
     }
 
     fn store(&self, store: &str) -> Result<Rc<dyn StoreReader>> {
@@ -77,8 +62,7 @@ impl TaskEnv for MemoryEnv {
     }
 
     fn global(&self, store: &str) -> Result<Arc<dyn GlobalReader>> {
-        let message = format!("a measured topology asks for the global table {store}");
-        Err(Error::new(ErrorKind::Internal, "HW0100", message))
+        Err(missing("global table", store))
     }
 
     fn upstream_tasks(&self, _: &str) -> usize {
@@ -91,7 +75,7 @@ impl TaskEnv for MemoryEnv {
 
     fn sink_context(&self, sink: &str) -> SinkContext {
         SinkContext {
-            app: "bench".to_owned(),
+            app: "chain".to_owned(),
             version: 1,
             sink: sink.to_owned(),
             lake_dir: std::env::temp_dir(),
@@ -100,10 +84,14 @@ impl TaskEnv for MemoryEnv {
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
-        self.clock.clone()
+        Arc::new(SystemClock)
     }
 
     fn run_id(&self) -> u64 {
         1
     }
+}
+
+fn missing(what: &str, name: &str) -> Error {
+    Error::new(ErrorKind::Internal, "HW0100", format!("the chain asks for the {what} {name}"))
 }
