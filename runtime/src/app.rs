@@ -37,6 +37,7 @@ pub struct RunReport {
     /// Transactions committed.
     pub commits: u64,
     /// The counters of all tasks, since the pipeline's beginning: `rule:<step>/<rule>`, `late:<store>` and so on.
+    /// `null-key:<global table>` counts since this process began to read the table's topic.
     pub counters: BTreeMap<String, i64>,
     /// How long it took.
     pub elapsed: Duration,
