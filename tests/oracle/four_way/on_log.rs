@@ -19,7 +19,7 @@ use headwater::{
     runtime::{Mode, Progress, RunReport, Settings, run},
     state::{StateDirectory, StoreMemory, TaskStore},
 };
-use headwater_core::{BatchBuilder, StoreReader, SystemClock, TopicPartition};
+use headwater_core::{BatchBuilder, ManualClock, StoreReader, SystemClock, TopicPartition};
 
 use super::{
     feed::{Placed, placed},
@@ -95,7 +95,7 @@ impl<'a> OnLog<'a> {
         let report = match way {
             Way::Bounded => {
                 self.feed(usize::MAX, &mut random);
-                self.bounded(&settings, &Arc::default())
+                self.bounded(&settings)
             }
             Way::Interrupted => {
                 self.feed(usize::MAX, &mut random);
@@ -106,12 +106,12 @@ impl<'a> OnLog<'a> {
                         return Outcome::failed(&error.to_string());
                     }
                 }
-                self.bounded(&settings, &Arc::default())
+                self.bounded(&settings)
             }
             Way::Live => {
                 // A live run commits now and then, or nobody downstream would hear of anything.
                 settings.commit_interval = settings.commit_interval.min(Duration::from_millis(20));
-                self.live(&settings, &mut random).and_then(|_| self.bounded(&settings, &Arc::default()))
+                self.live(&settings, &mut random).and_then(|_| self.bounded(&settings))
             }
         };
         match report {
@@ -120,14 +120,17 @@ impl<'a> OnLog<'a> {
         }
     }
 
-    fn bounded(&self, settings: &Settings, progress: &Arc<Progress>) -> Result<RunReport> {
-        run(&self.topology, &self.place.log, settings, Mode::Bounded, progress)
+    fn bounded(&self, settings: &Settings) -> Result<RunReport> {
+        self.stopped(settings, Mode::Bounded, |_| false)
     }
 
     /// Runs until `enough`, which is asked again and again, or to the end.
     fn stopped(&self, settings: &Settings, mode: Mode, mut enough: impl FnMut(&Progress) -> bool) -> Result<RunReport> {
         let progress = Arc::new(Progress::default());
         let (topology, log) = (&self.topology, &self.place.log);
+        // The wall clock stands still, so no timer goes by it; but each run has another time.
+        let clock = Arc::new(ManualClock::at(self.place.made.fetch_add(1, Ordering::Relaxed) as i64));
+        let settings = &Settings { clock, ..settings.clone() };
         thread::scope(|scope| {
             let worker = scope.spawn(|| run(topology, log, settings, mode, &progress));
             let begun = Instant::now();
@@ -244,8 +247,7 @@ impl<'a> OnLog<'a> {
 
     /// Names without what tells the applications apart.
     fn unprefixed(&self, counters: BTreeMap<String, i64>) -> BTreeMap<String, i64> {
-        let own = |(name, count): (String, i64)| (name.replace(&self.prefix, ""), count);
-        counters.into_iter().map(own).collect()
+        counters.into_iter().map(|(name, count)| (name.replace(&self.prefix, ""), count)).collect()
     }
 }
 

@@ -50,10 +50,7 @@ impl Outcome {
                 return Some(format!("store {store}: {text}"));
             }
         }
-        let counted = |outcome: &Self| -> BTreeMap<String, i64> {
-            outcome.counters.clone().into_iter().filter(|(name, _)| promise.counter(name)).collect()
-        };
-        let (ours, theirs) = (counted(self), counted(other));
+        let (ours, theirs) = (promise.counters(&self.counters), promise.counters(&other.counters));
         (ours != theirs).then(|| format!("counters: {ours:?}, {theirs:?}"))
     }
 }
