@@ -32,7 +32,16 @@ impl TopologyTestDriver {
     /// # Errors
     /// `HW0120` if the topology has no such store.
     pub fn store_entries(&self, store: &str) -> Result<usize> {
-        Ok(Rows::new(self, store)?.range(&[], None)?.len())
+        Ok(self.store_bytes(store)?.len())
+    }
+
+    /// The committed entries of a store as they are stored, key and value in bytes, task by task in the order of the keys.
+    /// For tests of what must be the same to the byte, whatever it ran on.
+    ///
+    /// # Errors
+    /// `HW0120` if the topology has no such store.
+    pub fn store_bytes(&self, store: &str) -> Result<Vec<StoredRow>> {
+        Rows::new(self, store)?.range(&[], None)
     }
 }
 
