@@ -36,7 +36,7 @@ use crate::{
 };
 
 const SEED: u64 = 20_150_715;
-const EVENTS: usize = 1_000_000;
+const EVENTS: usize = 500_000;
 /// Events between two commits.
 const ROUND: usize = 50_000;
 
@@ -136,6 +136,7 @@ pub fn measure(effort: Effort) -> Outcome<Vec<Figure>> {
 
 impl Query {
     fn figure(&self, events: &[Event], feed: &Feed, effort: Effort) -> Outcome<Figure> {
+        eprintln!("measuring: {}", self.name);
         let topology = (self.topology)()?;
         let check = (self.check)(events);
         let run = |state: State<'_>| {
