@@ -8,6 +8,7 @@ mod runtime {
     mod on_kafka;
     mod order;
     mod processors;
+    mod reading;
     mod replay;
     mod restart;
     mod set_aside;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     plan::{NodeId, Plan},
     sinking::AnySink,
+    store::StoreTypes,
     wire::Wiring,
 };
 
@@ -35,6 +36,12 @@ impl Topology {
     pub fn sinks(&self) -> impl Iterator<Item = (&str, &Arc<dyn AnySink>)> {
         let name = |id: NodeId| self.plan.node(id).map_or("", |node| node.name.as_str());
         self.wiring.sinks.iter().map(move |(id, sink)| (name(*id), sink))
+    }
+
+    /// The types of the rows in `store`; `None` if there is no such store, or if it is one that a step keeps for itself,
+    /// such as the buffer of a join.
+    pub fn store_types(&self, store: &str) -> Option<StoreTypes> {
+        self.wiring.store_types.get(store).copied()
     }
 
     /// The same topology as version `version` of the pipeline: from 2 on with its own application id, internal topics,

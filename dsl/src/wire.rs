@@ -8,6 +8,7 @@ use headwater_core::{Error, ErrorKind, Headers, Result, Timestamp};
 use crate::{
     bounds::Data,
     plan::{Node, NodeId, NodeKind, Plan},
+    store::StoreTypes,
     task::{TaskContext, TaskEnv, TaskSource, Tie},
 };
 
@@ -68,6 +69,8 @@ pub(crate) struct Wiring {
     senders: HashMap<NodeId, Wire>,
     sources: HashMap<NodeId, SourceWire>,
     views: HashMap<NodeId, ViewWire>,
+    /// The types of the stores that the program named.
+    pub(crate) store_types: HashMap<String, StoreTypes>,
     pub(crate) sinks: Vec<(NodeId, Arc<dyn crate::sinking::AnySink>)>,
     pub(crate) locations: HashMap<NodeId, &'static Location<'static>>,
 }

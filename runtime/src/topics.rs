@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headwater_core::{Error, ErrorKind, Result};
 use headwater_dsl::Plan;
-use headwater_log::{Log, TopicSpec};
+use headwater_log::{Log, TopicInfo, TopicSpec};
 
 use crate::{settings::Settings, shared::commits_topic};
 
@@ -14,15 +14,9 @@ use crate::{settings::Settings, shared::commits_topic};
 /// # Errors
 /// `HW0110` for a topic that does not exist, `HW0111` for inputs that do not fit together.
 pub(crate) fn prepare(log: &dyn Log, plan: &Plan, settings: &Settings) -> Result<BTreeMap<String, i32>> {
-    let existing: BTreeMap<String, i32> =
-        log.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
-    if let Some((source, pattern)) = plan.patterns_without_topic().next() {
-        return Err(Error::new(ErrorKind::Config, "HW0110", format!("no topic matches {pattern}"))
-            .at_node(source)
-            .help("create one, or feed it first; nothing was written"));
-    }
-    let mut counts = plan.partition_counts(&|topic| existing.get(topic).copied())?;
-    check_equal_inputs(plan, &counts)?;
+    let existing = log.topics()?;
+    let mut counts = self::counts(plan, &existing)?;
+    let existing: BTreeMap<String, i32> = existing.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
     let widest = counts.values().max().copied().unwrap_or(1);
     let mut make = Vec::new();
     for topic in plan.output_topics() {
@@ -63,6 +57,22 @@ pub(crate) fn prepare(log: &dyn Log, plan: &Plan, settings: &Settings) -> Result
     for warning in short_retentions(log, plan) {
         tracing::warn!(code = "HW0612", "{warning}");
     }
+    Ok(counts)
+}
+
+/// The partition counts of the topics that the plan reads, as far as it reads any of those that `existing` names.
+///
+/// # Errors
+/// `HW0110` for a topic that does not exist, `HW0111` for inputs that do not fit together.
+pub(crate) fn counts(plan: &Plan, existing: &[TopicInfo]) -> Result<BTreeMap<String, i32>> {
+    if let Some((source, pattern)) = plan.patterns_without_topic().next() {
+        return Err(Error::new(ErrorKind::Config, "HW0110", format!("no topic matches {pattern}"))
+            .at_node(source)
+            .help("create one, or feed it first; nothing was written"));
+    }
+    let of = |name: &str| existing.iter().find(|topic| topic.name == name).map(|topic| topic.partitions);
+    let counts = plan.partition_counts(&of)?;
+    check_equal_inputs(plan, &counts)?;
     Ok(counts)
 }
 

@@ -139,11 +139,12 @@ fn a_retention_that_does_not_fit_its_store_is_refused() {
     let numbers = app.stream::<String, i64>("in", Json);
     let store = |name: &str, ms| Materialized::named(name).retention(ms);
     numbers.group_by_key("a").windowed_by(Tumbling::of(100).grace(20)).count(store("short", 119));
-    numbers.group_by_key("b").windowed_by(Session::with_gap(100).no_grace()).count(store("sessions", 1000));
+    numbers.group_by_key("b").windowed_by(Session::with_gap(100).no_grace()).count(store("sessions", 99));
+    numbers.group_by_key("d").windowed_by(Sliding::of(100).grace(20)).count(store("sliding", 219));
     numbers.group_by_key("c").count(store("plain", 1000));
     let errors = app.build().unwrap_err();
     let found: Vec<_> = errors.0.iter().map(|error| (error.code, error.node.as_str())).collect();
-    assert_eq!(found, [("HW0142", "short"), ("HW0142", "sessions"), ("HW0142", "plain")]);
+    assert_eq!(found, ["short", "sessions", "sliding", "plain"].map(|node| ("HW0142", node)));
 }
 
 #[test]

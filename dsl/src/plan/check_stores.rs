@@ -15,7 +15,9 @@ pub(super) fn stores(plan: &Plan, found: &mut Vec<TopologyError>) {
             let retention = store.options.retention_ms;
             match store.kind {
                 StoreKind::Versioned => versioned(node, retention.unwrap_or_default(), found),
-                StoreKind::Window if node.kind.windows().is_some() => window_retention(node, retention, found),
+                StoreKind::Window | StoreKind::Timed | StoreKind::Session if node.kind.windows().is_some() => {
+                    window_retention(node, retention, found);
+                }
                 StoreKind::Timed | StoreKind::Session if is_processor(node) => {
                     let retention = retention.unwrap_or_default();
                     if retention < 1 {
@@ -26,9 +28,8 @@ pub(super) fn stores(plan: &Plan, found: &mut Vec<TopologyError>) {
                 _ if retention.is_some() => found.push(TopologyError::new(
                     "HW0142",
                     &node.name,
-                    format!("store {name} has a retention, but it is not one of windows at fixed places"),
-                    "leave it out: sessions and sliding windows stay as long as they are needed, rows without a window \
-                     until they are deleted",
+                    format!("store {name} has a retention, but it is not one of windows"),
+                    "leave it out: rows without a window stay until they are deleted",
                 )),
                 _ => {}
             }
@@ -68,7 +69,7 @@ fn window_retention(node: &Node, retention_ms: Option<i64>, found: &mut Vec<Topo
             "HW0142",
             &node.name,
             format!("rows are kept for {retention_ms} ms, but windows take records for {least} ms"),
-            "keep them at least for the window's size and grace, or leave the retention out",
+            "keep them at least for the window's size and grace (of a session the gap and grace), or leave the retention out",
         ));
     }
 }

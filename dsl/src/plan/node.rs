@@ -343,6 +343,11 @@ impl StoreOptions {
 }
 
 impl StoreSpec {
+    /// A store whose changelog's name is still to come.
+    pub(crate) fn new(kind: StoreKind, key: &str, value: &str, options: StoreOptions) -> Self {
+        Self { kind, key: key.to_owned(), value: value.to_owned(), changelog: String::new(), options }
+    }
+
     /// The topic that its changes are written to, and that it is restored from; `None` if it has none.
     pub fn changelog_topic(&self) -> Option<&str> {
         (!self.options.unlogged).then_some(self.changelog.as_str())

@@ -189,6 +189,7 @@ impl StreamThread {
             task.failed.retain(|(partition, offset), _| waits(partition, *offset));
             self.failed.retain(|(partition, offset), _| waits(partition, *offset));
             self.shared.note_counters(task.id, task.counters());
+            task.processor.time_skew().into_iter().for_each(|skew| self.shared.note_time_skew(task.id, skew));
             if task.ended && !task.complete {
                 task.complete = true;
                 self.shared.complete(task.id);

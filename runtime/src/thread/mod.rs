@@ -73,7 +73,7 @@ impl StreamThread {
     /// Works until the run stops or, if it is bounded, is complete.
     pub(crate) fn run(mut self) -> Result<()> {
         loop {
-            if self.shared.progress.is_stopping() {
+            if self.shared.is_ending() {
                 self.commit_or_recover()?;
                 break;
             }

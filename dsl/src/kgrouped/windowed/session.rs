@@ -29,13 +29,16 @@ pub(super) fn open<K: Key, A: Data>(
 ) -> Result<Rc<SessionFolding<K, A>>> {
     let output = Output::of(builder, id, sessions.emit, store.cached)?;
     let serdes = StoreSerdes { keys: store.keys.clone(), values: store.values.clone() };
-    let rows = Rc::new(TimedStore::new(&store.name, serdes, builder.env.store(&store.name)?, output.news()));
+    let rows = TimedStore::new(&store.name, serdes, builder.env.store(&store.name)?, output.news());
+    let retention = store.options.retention_ms.filter(|_| sessions.emit == EmitStrategy::OnWindowUpdate);
+    let rows = Rc::new(if retention.is_some() { rows.keeping() } else { rows });
     let context = builder.context.clone();
     let folding = Rc::new(SessionFolding {
         id,
         gap: sessions.gap_ms,
         life: sessions.gap_ms.saturating_add(sessions.grace_ms.unwrap_or_default()),
         final_only: sessions.emit == EmitStrategy::OnWindowClose,
+        retention,
         merge,
         time: OperatorTime::of(builder, id)?,
         rows: rows.clone(),
@@ -58,6 +61,8 @@ pub(super) struct SessionFolding<K, A> {
     life: i64,
     /// Whether results go downstream when sessions close.
     final_only: bool,
+    /// How long after its end a closed session's row is kept to be looked up.
+    retention: Option<i64>,
     merge: Merge<K, A>,
     time: OperatorTime,
     /// By key and end; the number is the start.
@@ -171,7 +176,12 @@ impl<K: Key, A: Data> SessionFolding<K, A> {
         self.rows.expire_unless(last, |end, _, next| {
             // A late record between this session and one that is alive would join the two.
             bridges && next.is_some_and(|(_, start)| start.saturating_sub(end) <= self.gap.saturating_mul(2))
-        })
+        })?;
+        let closed = self.closed.get();
+        let Some(retention) = self.retention.filter(|_| closed != Timestamp::MIN) else { return Ok(()) };
+        // Time as it was when it closed this much.
+        let time = closed.saturating_add(closed.saturating_sub(self.closed_at(closed)));
+        self.rows.forget_until(time.saturating_sub(retention))
     }
 }
 
@@ -200,7 +210,10 @@ impl<K: Key, A: Data> Folding<K, Windowed<K>, A> for SessionFolding<K, A> {
 
 impl<K: Key, A: Data> TableView<Windowed<K>, A> for SessionFolding<K, A> {
     fn get(&self, window: &Windowed<K>) -> Result<Option<(A, Timestamp)>> {
-        self.rows.get(&window.key, window.end, window.start)
+        match self.rows.get(&window.key, window.end, window.start)? {
+            Some(row) => Ok(Some(row)),
+            None => self.rows.get_kept(&window.key, window.end, window.start),
+        }
     }
 }
 
