@@ -1,15 +1,15 @@
 //! One run of a topology, from its start to an orderly end.
 
 use std::{
-    collections::BTreeMap,
-    sync::Arc,
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use headwater_core::{Result, TaskId};
 use headwater_dsl::{TimeSkew, Topology};
-use headwater_log::{EmbeddedConfig, EmbeddedLog, KafkaConfig, KafkaLog, Log};
+use headwater_log::{Consumer, EmbeddedConfig, EmbeddedLog, KafkaConfig, KafkaLog, Log};
 
 use crate::{
     generation::{Generation, defect, start_thread},
@@ -97,6 +97,11 @@ pub(crate) struct Run {
     pub(crate) mode: Mode,
     pub(crate) progress: Arc<Progress>,
     pub(crate) serving: Arc<Serving>,
+    /// The group members of threads that have ended, for those that follow: Kafka notices at once when a member subscribes
+    /// to other topics.
+    pub(crate) consumers: Mutex<BTreeMap<usize, Box<dyn Consumer>>>,
+    /// Topics that match a pattern, but came later and do not fit the others.
+    pub(crate) left_out: Mutex<BTreeSet<String>>,
 }
 
 /// What its tasks have counted.
@@ -131,7 +136,8 @@ impl App {
     ) -> Result<Self> {
         let started = Instant::now();
         let (topology, log, settings, progress) = (topology.clone(), log.clone(), settings.clone(), progress.clone());
-        let run = Arc::new(Run { topology, log, settings, mode, progress, serving: Arc::default() });
+        let (serving, consumers, left_out) = (Arc::default(), Mutex::default(), Mutex::default());
+        let run = Arc::new(Run { topology, log, settings, mode, progress, serving, consumers, left_out });
         let generation = Generation::start(&run)?;
         let supervised = run.clone();
         let supervisor = start_thread("supervisor", move || supervise(&supervised, generation))?;
@@ -196,7 +202,7 @@ impl Drop for App {
 
 /// Waits for the end of the run. When there are new topics to read, its threads end in an orderly way and others follow
 /// that read them: what a new topic changes is the same that it changes at a start.
-fn supervise(run: &Run, mut generation: Generation) -> Totals {
+fn supervise(run: &Arc<Run>, mut generation: Generation) -> Totals {
     let mut totals = Totals::default();
     loop {
         generation.wait();
@@ -205,16 +211,19 @@ fn supervise(run: &Run, mut generation: Generation) -> Totals {
         // It lets go of the state directory.
         drop(generation);
         if !others_follow {
-            return totals;
+            break;
         }
-        generation = match Generation::start(run) {
-            Ok(next) => next,
+        match Generation::start(run) {
+            Ok(next) => generation = next,
             Err(error) => {
                 run.progress.fail(error);
-                return totals;
+                break;
             }
-        };
+        }
     }
+    // Nobody follows those that have ended.
+    run.consumers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    totals
 }
 
 impl Totals {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
@@ -33,7 +33,7 @@ impl Generation {
     ///
     /// # Errors
     /// What keeps the run from starting; nothing was read then.
-    pub(crate) fn start(run: &Run) -> Result<Self> {
+    pub(crate) fn start(run: &Arc<Run>) -> Result<Self> {
         let shared = Arc::new(open(run)?);
         let finish = Arc::new(AtomicBool::new(false));
         // From here on its drop ends what was started.
@@ -43,7 +43,7 @@ impl Generation {
             follow_globals(&this.shared, &mut this.others)?;
             watch_topics(&this.shared, run, &mut this.others)?;
         }
-        start_threads(&this.shared, &mut this.threads)?;
+        start_threads(&this.shared, run, &mut this.threads)?;
         Ok(this)
     }
 
@@ -66,11 +66,16 @@ impl Drop for Generation {
 
 type Threads = Vec<JoinHandle<()>>;
 
-fn start_threads(shared: &Arc<Shared>, started: &mut Threads) -> Result<()> {
+fn start_threads(shared: &Arc<Shared>, run: &Arc<Run>, started: &mut Threads) -> Result<()> {
     for number in 0..shared.settings.threads.max(1) {
-        let thread_shared = shared.clone();
-        let work = move || StreamThread::start(number, thread_shared)?.run();
-        started.push(spawn(shared, &format!("tasks-{number}"), work)?);
+        let (thread_shared, run) = (shared.clone(), run.clone());
+        started.push(spawn(shared, &format!("tasks-{number}"), move || {
+            let consumers = || run.consumers.lock().unwrap_or_else(PoisonError::into_inner);
+            let handed_on = consumers().remove(&number);
+            let hand_on = StreamThread::start(number, thread_shared, handed_on)?.run()?;
+            consumers().extend(hand_on.map(|consumer| (number, consumer)));
+            Ok(())
+        })?);
     }
     Ok(())
 }
@@ -99,13 +104,13 @@ fn follow_globals(shared: &Arc<Shared>, started: &mut Threads) -> Result<()> {
 }
 
 /// Looks for new topics, if there is a source that reads by pattern.
-fn watch_topics(shared: &Arc<Shared>, run: &Run, started: &mut Threads) -> Result<()> {
+fn watch_topics(shared: &Arc<Shared>, run: &Arc<Run>, started: &mut Threads) -> Result<()> {
     if shared.plan().patterns().next().is_none() {
         return Ok(());
     }
-    let (thread_shared, topology) = (shared.clone(), run.topology.clone());
+    let (thread_shared, run) = (shared.clone(), run.clone());
     started.push(spawn(shared, "topics", move || {
-        new_topics::watch(&thread_shared, &topology);
+        new_topics::watch(&thread_shared, &run);
         Ok(())
     })?);
     Ok(())

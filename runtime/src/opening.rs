@@ -10,15 +10,15 @@ use headwater_state::{StateDirectory, StoreMemory};
 use crate::{
     app::{Mode, Run},
     global::GlobalStore,
+    new_topics::resolved,
     shared::Shared,
     topics,
 };
 
 /// Everything that must be right before a record is read.
 pub(crate) fn open(run: &Run) -> Result<Shared> {
-    let Run { topology, log, settings, progress, .. } = run;
-    let existing = log.topics()?;
-    let topology = topology.versioned(settings.version).with_topics(existing.iter().map(|topic| topic.name.as_str()));
+    let Run { log, settings, progress, .. } = run;
+    let topology = resolved(run, &log.topics()?);
     let plan = topology.plan();
     check_name("instance", &settings.instance)?;
     let directory = StateDirectory::lock(&settings.state_dir(&plan.app))?;

@@ -21,7 +21,8 @@ pub struct Settings {
     /// Cap of input records processed per second, over all threads. Default: none.
     pub max_records_per_second: Option<u64>,
     /// Tells two processes of the same application apart, and is the same after a restart: part of transactional ids
-    /// and group membership, so that a restarted process takes over at once, and of the state's place, so that they may
+    /// and group membership, so that a restarted process takes over at once (on Kafka, if it reads the same topics as
+    /// before; otherwise when its old membership has ended, after 10 s), and of the state's place, so that they may
     /// share `dir` and with it the lake. Default: `main`.
     pub instance: String,
     /// Creates output and dead-letter topics that do not exist, as wide as the widest input. Default: false.
