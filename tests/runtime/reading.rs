@@ -250,9 +250,9 @@ fn a_store_asked_for_with_other_types_formats_windows_or_by_another_name_is_refu
     app.stop().unwrap();
 }
 
-/// Two of an application's processes, as far as the log can tell: each has a name and a directory of its own.
+/// One of an application's processes, as far as the log can tell. They share a directory; each has state of its own there.
 fn start_beside(log: &Arc<dyn Log>, dir: &Path, name: &str) -> App {
-    let settings = Settings { instance: name.to_owned(), ..settings(&dir.join(name), 1) };
+    let settings = Settings { instance: name.to_owned(), ..settings(dir, 1) };
     start(log, &settings, on_disk)
 }
 
