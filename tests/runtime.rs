@@ -4,6 +4,7 @@
 mod runtime {
     mod common;
     mod idleness;
+    mod internal_topics;
     mod joins;
     mod on_kafka;
     mod order;

@@ -36,6 +36,7 @@ pub struct RunReport {
     /// Transactions committed.
     pub commits: u64,
     /// The counters of all tasks, since the pipeline's beginning: `rule:<step>/<rule>`, `late:<store>` and so on.
+    /// `null-key:<global table>` counts since this process began to read the table's topic.
     pub counters: BTreeMap<String, i64>,
     /// Of each task with several inputs: the greatest skew in event time between them that a commit found.
     pub time_skew: BTreeMap<TaskId, TimeSkew>,

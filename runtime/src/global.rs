@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -20,6 +20,7 @@ pub(crate) struct GlobalStore {
     store: TaskStore,
     rows: StoreHandle,
     version: AtomicU64,
+    null_keys: AtomicI64,
 }
 
 impl GlobalStore {
@@ -34,7 +35,14 @@ impl GlobalStore {
     ) -> Result<Arc<Self>> {
         let store = TaskStore::open(&directory.global_dir(name)?, &[name.to_owned()], memory)?;
         let rows = store.reader(name)?;
-        let this = Self { name: name.to_owned(), topic: topic.to_owned(), store, rows, version: AtomicU64::new(0) };
+        let this = Self {
+            name: name.to_owned(),
+            topic: topic.to_owned(),
+            store,
+            rows,
+            version: AtomicU64::new(0),
+            null_keys: AtomicI64::new(0),
+        };
         let all: Vec<_> = (0..partitions).map(|partition| TopicPartition::new(topic, partition)).collect();
         let ends = log.end_offsets(&all, Isolation::ReadUncommitted)?;
         let mut consumer = this.consumer(log, &all)?;
@@ -58,6 +66,11 @@ impl GlobalStore {
         self.store.flush()
     }
 
+    /// How many records without a key this process has read, and left out.
+    pub(crate) fn null_keys(&self) -> i64 {
+        self.null_keys.load(Ordering::Relaxed)
+    }
+
     fn consumer(&self, log: &dyn Log, partitions: &[TopicPartition]) -> Result<Box<dyn Consumer>> {
         let starts = log.start_offsets(partitions)?;
         let known = self.store.positions()?;
@@ -79,8 +92,9 @@ impl GlobalStore {
         for (partition, batch) in batches {
             for record in &batch {
                 let record = record?;
-                if let Some(key) = record.key {
-                    changes.row(&self.name, key, record.value);
+                match record.key {
+                    Some(key) => changes.row(&self.name, key, record.value),
+                    None => drop(self.null_keys.fetch_add(1, Ordering::Relaxed)),
                 }
             }
             changes.position(partition, batch.next_offset());

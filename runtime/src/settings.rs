@@ -18,6 +18,9 @@ pub struct Settings {
     pub threads: usize,
     /// Time between commits. Default: 1 s.
     pub commit_interval: Duration,
+    /// Time between deletions of repartition records that their reader has committed, which nobody needs any more: without
+    /// them a repartition topic would grow for ever. Kafka Streams' `repartition.purge.interval.ms`. Default: 30 s.
+    pub repartition_purge_interval: Duration,
     /// Cap of input records processed per second, over all threads. Default: none.
     pub max_records_per_second: Option<u64>,
     /// Tells two processes of the same application apart, and is the same after a restart: part of transactional ids
@@ -67,6 +70,7 @@ impl Settings {
             version: 1,
             threads: 1,
             commit_interval: Duration::from_secs(1),
+            repartition_purge_interval: Duration::from_secs(30),
             max_records_per_second: None,
             instance: MAIN_INSTANCE.to_owned(),
             create_output_topics: false,

@@ -170,7 +170,7 @@ impl Shared {
         self.time_skew.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The sum of all tasks' counters.
+    /// The sum of all tasks' counters, and those of the global tables.
     pub(crate) fn counters(&self) -> BTreeMap<String, i64> {
         let mut sums = BTreeMap::new();
         for counters in self.counters.lock().unwrap_or_else(PoisonError::into_inner).values() {
@@ -178,6 +178,8 @@ impl Shared {
                 *sums.entry(name.clone()).or_default() += count;
             }
         }
+        let nulls = self.globals.iter().map(|(name, global)| (format!("null-key:{name}"), global.null_keys()));
+        sums.extend(nulls.filter(|(_, count)| *count > 0));
         sums
     }
 }

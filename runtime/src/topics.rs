@@ -8,6 +8,11 @@ use headwater_log::{Log, TopicInfo, TopicSpec};
 
 use crate::{settings::Settings, shared::commits_topic};
 
+/// What an internal topic needs whatever the broker's defaults: its records' times are the program's, also those that lie
+/// far ahead, as a broker would refuse them and the program could never go on.
+const OWN_TIMES: [(&str, &str); 2] =
+    [("message.timestamp.type", "CreateTime"), ("message.timestamp.after.max.ms", "9223372036854775807")];
+
 /// Checks the input and output topics, and makes the internal ones. Nothing is made before everything is checked.
 /// Returns the partition count of every topic.
 ///
@@ -35,22 +40,22 @@ pub(crate) fn prepare(log: &dyn Log, plan: &Plan, settings: &Settings) -> Result
     }
     for topic in plan.repartition_topics() {
         let count = counts.get(topic).copied().unwrap_or(1);
-        make.push(spec(topic, count, &[("cleanup.policy", "delete"), ("retention.ms", "-1")]));
+        make.push(internal(topic, count, &KEPT));
     }
     for (part, number) in plan.subtopologies.iter().zip(0..) {
         let tasks = plan.task_count(number, &counts).unwrap_or(1);
         for store in part.stores.iter().filter_map(|store| plan.stores.get(store)) {
             let Some(changelog) = store.changelog_topic() else { continue };
             // What time closes is deleted row by row, so compaction alone keeps a changelog small.
-            let mut settings = vec![("cleanup.policy", "compact")];
-            settings.extend(store.options.changelog_settings.iter().map(|(k, v)| (k.as_str(), v.as_str())));
-            make.push(spec(changelog, tasks, &settings));
+            let mut changelog_spec = internal(changelog, tasks, &[("cleanup.policy", "compact")]);
+            changelog_spec.config.extend(store.options.changelog_settings.clone());
+            make.push(changelog_spec);
             counts.insert(changelog.to_owned(), tasks);
         }
     }
     for sink in sink_names(plan) {
         let topic = commits_topic(&plan.app, sink);
-        make.push(spec(&topic, 1, &[("cleanup.policy", "delete"), ("retention.ms", "-1")]));
+        make.push(internal(&topic, 1, &KEPT));
         counts.insert(topic, 1);
     }
     log.create_topics(&make)?;
@@ -102,6 +107,13 @@ pub(crate) fn short_retentions(log: &dyn Log, plan: &Plan) -> Vec<String> {
 fn sink_names(plan: &Plan) -> impl Iterator<Item = &str> {
     let sinks = plan.nodes.iter().filter(|node| matches!(node.kind, headwater_dsl::NodeKind::Sink { .. }));
     sinks.map(|node| node.name.as_str())
+}
+
+/// Until the program itself deletes records.
+const KEPT: [(&str, &str); 2] = [("cleanup.policy", "delete"), ("retention.ms", "-1")];
+
+fn internal(name: &str, partitions: i32, config: &[(&str, &str)]) -> TopicSpec {
+    spec(name, partitions, &[config, &OWN_TIMES].concat())
 }
 
 fn spec(name: &str, partitions: i32, config: &[(&str, &str)]) -> TopicSpec {

@@ -216,7 +216,7 @@ fn is_sound(case: &Case) -> bool {
             | Op::TableFilter { .. }
             | Op::TableFilterNot { .. }
             | Op::TableMapValues { .. }
-            | Op::TableTransformValues { .. }
+            | Op::TableTransformValues
             | Op::TableGroupBy { .. }
             | Op::TableJoin { .. }
             | Op::ForeignKeyJoin { .. } => of.iter().all(|shape| *shape == Shape::Table),

@@ -34,11 +34,6 @@ pub struct Twin<'a> {
     pub built: Vec<Built>,
 }
 
-/// Whether the DSL has this operator; the generator makes no others.
-pub fn can(op: &Op) -> bool {
-    !matches!(op, Op::TableTransformValues { .. })
-}
-
 /// The case's topology.
 pub fn topology(case: &Case) -> Result<Topology, TopologyErrors> {
     let app = StreamsBuilder::new("case");

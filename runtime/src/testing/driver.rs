@@ -319,12 +319,14 @@ impl TopologyTestDriver {
         })
     }
 
-    /// What was counted, summed over all tasks: `rule:<validate>/<rule>`, `late:<store>`, `null-key:<step>` and so on.
+    /// What was counted, summed over all tasks and global tables: `rule:<validate>/<rule>`, `late:<store>`, `null-key:<step>` and so on.
     pub fn counters(&self) -> BTreeMap<String, i64> {
         let mut sums = BTreeMap::new();
         for (name, count) in self.tasks.iter().flat_map(DrivenTask::counters) {
             *sums.entry(name).or_default() += count;
         }
+        let nulls = self.around.globals.iter().map(|(name, rows)| (format!("null-key:{name}"), rows.null_keys()));
+        sums.extend(nulls.filter(|(_, count)| *count > 0));
         sums
     }
 
@@ -355,9 +357,8 @@ impl TopologyTestDriver {
 
     fn feed_globals(&self, topic: &str, record: &StoredRecord) {
         for (store, global) in &self.around.topology.plan().global_stores {
-            if let (true, Some(rows), Some(key)) = (global.topic == topic, self.around.globals.get(store), &record.key)
-            {
-                rows.put(key, record.value.as_deref());
+            if let (true, Some(rows)) = (global.topic == topic, self.around.globals.get(store)) {
+                rows.put(record.key.as_deref(), record.value.as_deref());
             }
         }
     }

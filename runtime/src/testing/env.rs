@@ -7,7 +7,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -83,17 +83,27 @@ impl Parts for DrivenStores {
 pub(super) struct GlobalRows {
     rows: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
     version: AtomicU64,
+    null_keys: AtomicI64,
 }
 
 impl GlobalRows {
-    /// Puts a row, or deletes it if `value` is `None`.
-    pub(super) fn put(&self, key: &[u8], value: Option<&[u8]>) {
+    /// Puts a row, or deletes it if `value` is `None`. A record without a key is left out and counted.
+    pub(super) fn put(&self, key: Option<&[u8]>, value: Option<&[u8]>) {
+        let Some(key) = key else {
+            self.null_keys.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         match value {
             Some(value) => rows.insert(key.to_vec(), value.to_vec()),
             None => rows.remove(key),
         };
         self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// How many records had no key.
+    pub(super) fn null_keys(&self) -> i64 {
+        self.null_keys.load(Ordering::Relaxed)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod assign;
 mod commit;
+mod purge;
 mod work;
 
 use std::{
@@ -34,6 +35,7 @@ pub(crate) struct StreamThread {
     /// The partitions the group has given to this thread.
     owned: Vec<TopicPartition>,
     last_commit: Instant,
+    last_purge: Instant,
     /// Whether no task could take a record when last asked, though one has some: it waits for what others send.
     stalled: bool,
     /// Failed commits in a row.
@@ -67,6 +69,7 @@ impl StreamThread {
             tasks: BTreeMap::new(),
             owned: Vec::new(),
             last_commit: Instant::now(),
+            last_purge: Instant::now(),
             stalled: false,
             recoveries: 0,
             failed: BTreeMap::new(),
@@ -93,6 +96,7 @@ impl StreamThread {
             self.work()?;
             if self.commit_is_due() {
                 self.commit_or_recover()?;
+                self.purge_if_due();
             }
             if self.shared.bounds.is_some() && self.shared.all_complete() {
                 break;

@@ -263,21 +263,8 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
     /// downstream keeps their last value. From now on they are not found. Meant to be called once before a commit, as
     /// it looks into the committed store when time has moved beyond what was read ahead.
     pub(crate) fn expire_until(&self, time: Timestamp) -> Result<()> {
-        self.expire_unless(time, |_, _, _| false)
-    }
-
-    /// As [`TimedStore::expire_until`], but rows stay for which `keep` is true. It is given the time and number of the
-    /// row and of the next living row of its key, if there is one; later rows are decided on before earlier ones.
-    pub(crate) fn expire_unless(
-        &self,
-        time: Timestamp,
-        mut keep: impl FnMut(Timestamp, i64, Option<(Timestamp, i64)>) -> bool,
-    ) -> Result<()> {
         let mut memory = self.memory.borrow_mut();
-        for (at, place) in self.due(&mut memory, Timestamp::MIN..=time)?.into_iter().rev() {
-            if keep(place.0, place.1, memory.next_live(at, place)) {
-                continue;
-            }
+        for (at, place) in self.due(&mut memory, Timestamp::MIN..=time)? {
             self.keep(&memory, at, place)?;
             if self.news == News::None {
                 self.take_at(&mut memory, at, place);
