@@ -12,6 +12,7 @@ mod runtime {
     mod reading;
     mod replay;
     mod restart;
+    mod restored_from_source;
     mod set_aside;
     mod snapshots;
     mod sources;

@@ -9,7 +9,7 @@ use crate::{
     plan::{GlobalStore, Node, NodeId, NodeKind, Plan},
     store::DeclaredStore,
     vocab::OnFailure,
-    wire::Wiring,
+    wire::{Restorer, Wiring},
 };
 
 /// The topology in the making.
@@ -86,6 +86,15 @@ impl Graph {
     pub(crate) fn declare_free_store(&self, name: &str, store: impl Into<DeclaredStore>) {
         // No step is to blame if the name is taken.
         self.declare_store(NodeId(u32::MAX), name, store);
+    }
+
+    /// Lets the store of a table be restored from the topic that the table reads.
+    pub(crate) fn restore_from(&self, topic: &str, store: &str, restorer: Restorer) {
+        let mut draft = self.lock();
+        if let Some(spec) = draft.plan.stores.get_mut(store) {
+            spec.options.source = Some(topic.to_owned());
+        }
+        draft.wiring.restorers.insert(store.to_owned(), restorer);
     }
 
     /// Declares a global table's store.

@@ -68,4 +68,4 @@ pub use vocab::{
 };
 pub use window::{Hopping, Session, Sliding, Tumbling, Unlimited, Windowed, Windows};
 pub use windowed_serde::{SessionWindowedSerde, TimeWindowedSerde};
-pub use wire::{Change, Flow, Meta};
+pub use wire::{Change, Flow, Meta, RestoredRow};

@@ -62,7 +62,29 @@ pub(crate) fn prepare(log: &dyn Log, plan: &Plan, settings: &Settings) -> Result
     for warning in short_retentions(log, plan) {
         tracing::warn!(code = "HW0612", "{warning}");
     }
+    for warning in cut_sources(log, plan) {
+        tracing::warn!(code = "HW0613", "{warning}");
+    }
     Ok(counts)
+}
+
+/// Topics from which tables are restored though their records do not stay: a restore then misses rows.
+pub(crate) fn cut_sources(log: &dyn Log, plan: &Plan) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (store, spec) in &plan.stores {
+        let Some(topic) = spec.options.source.as_deref() else { continue };
+        // What cannot be asked for is no reason not to start.
+        let Ok(settings) = log.topic_settings(topic) else { continue };
+        let deletes = settings.get("cleanup.policy").is_none_or(|policy| policy.contains("delete"));
+        let limit = |name: &str| settings.get(name).is_some_and(|limit| limit.parse::<i64>().is_ok_and(|n| n >= 0));
+        if deletes && (limit("retention.ms") || limit("retention.bytes")) {
+            warnings.push(format!(
+                "store {store} is restored from topic {topic}, which deletes old records; rows would be missing then. \
+                 Help: give the topic cleanup.policy=compact, or let the store have a changelog"
+            ));
+        }
+    }
+    warnings
 }
 
 /// The partition counts of the topics that the plan reads, as far as it reads any of those that `existing` names.
@@ -169,5 +191,29 @@ mod tests {
         let warnings = short_retentions(&*log, topology.plan());
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].contains("short-counts") && warnings[0].contains("topic short"), "{warnings:?}");
+    }
+
+    #[test]
+    fn tables_restored_from_topics_that_delete_records_are_named_and_no_others() {
+        let app = StreamsBuilder::new("demo");
+        for topic in ["short", "small", "kept", "compacted"] {
+            let store = Materialized::<String, i64>::named(&format!("{topic}-rows")).restored_from_source();
+            app.table::<String, i64>(topic, Json, store);
+        }
+        app.table::<String, i64>("other", Json, "other-rows");
+        let topology = app.build().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let log = EmbeddedLog::open(dir.path(), EmbeddedConfig::default(), Arc::new(SystemClock)).unwrap();
+        log.create_topics(&[
+            spec("short", 1, &[("retention.ms", "60000")]),
+            spec("small", 1, &[("retention.ms", "-1"), ("retention.bytes", "1000")]),
+            spec("kept", 1, &[("retention.ms", "-1")]),
+            spec("compacted", 1, &[("cleanup.policy", "compact"), ("retention.ms", "60000")]),
+            spec("other", 1, &[("retention.ms", "60000")]),
+        ])
+        .unwrap();
+        let warnings = cut_sources(&*log, topology.plan());
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings[0].contains("topic short") && warnings[1].contains("topic small"), "{warnings:?}");
     }
 }

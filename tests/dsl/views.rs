@@ -148,6 +148,45 @@ fn a_retention_that_does_not_fit_its_store_is_refused() {
 }
 
 #[test]
+fn a_store_that_could_not_be_restored_as_it_was_read_is_refused() {
+    type Read = Consumed<String, Option<i64>>;
+    let refused = |make: &dyn Fn(&StreamsBuilder)| -> Vec<_> {
+        let app = StreamsBuilder::new("demo");
+        make(&app);
+        app.build().unwrap_err().0.iter().map(|error| (error.code, error.node.clone())).collect()
+    };
+    let table = |app: &StreamsBuilder, consumed: Read| {
+        app.table::<String, i64>("in", consumed, Materialized::named("rows").restored_from_source());
+    };
+    let expected = [("HW0145", "rows".to_owned())];
+    for consumed in [
+        || Read::json().wall_clock(),
+        || Read::json().timestamp_by(|arrival| arrival.timestamp),
+        || Read::json().on_negative_time(NegativeTime::PartitionTime),
+        || Read::json().reset(OffsetReset::Latest),
+    ] {
+        assert_eq!(refused(&|app| table(app, consumed())), expected);
+    }
+    assert_eq!(
+        refused(&|app| {
+            app.on_failure(OnFailure::Skip);
+            table(app, Read::json());
+        }),
+        expected
+    );
+    let store = || Materialized::named("rows").restored_from_source();
+    assert_eq!(refused(&|app| drop(app.table::<String, i64>("in", Json, store().versioned(1)))), expected);
+    assert_eq!(
+        refused(&|app| drop(app.stream::<String, i64>("in", Json).latest_as_table("by-key", store()))),
+        expected
+    );
+    assert_eq!(refused(&|app| drop(app.stream::<String, i64>("in", Json).group_by_key("k").count(store()))), expected);
+    let app = StreamsBuilder::new("demo");
+    table(&app, Read::json().reset(OffsetReset::Earliest).timestamp(|_, n| n.unwrap_or_default()));
+    assert!(app.build().is_ok());
+}
+
+#[test]
 fn a_stream_and_a_table_of_different_partition_counts_are_refused() {
     let app = StreamsBuilder::new("demo");
     let table = app.table::<String, i64>("table", Json, "latest");

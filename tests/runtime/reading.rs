@@ -48,12 +48,12 @@ fn start(log: &Arc<dyn Log>, settings: &Settings, choose: Choose) -> App {
     App::start(&rooms(choose), log, settings, Mode::Live).unwrap()
 }
 
-/// The rows of a store once it is readable.
+/// The rows of a store once it is readable. While threads join, tasks still move between them.
 fn all_of(store: &ReadOnlyKeyValueStore<i64, i64>) -> BTreeMap<i64, i64> {
     let mut rows = None;
-    wait_for("reading the store", || match store.all() {
+    wait_for("reading the store", || match store.all().and_then(Iterator::collect) {
         Ok(found) => {
-            rows = Some(found.collect::<Result<_, _>>().unwrap());
+            rows = Some(found);
             true
         }
         Err(error) => {
@@ -119,7 +119,7 @@ fn an_iterator_that_is_held_shows_the_commit_it_was_made_at_on_disk_and_in_memor
     for choose in [on_disk as Choose, Materialized::in_memory] {
         let dir = tempfile::tempdir().unwrap();
         let log = open_log(dir.path());
-        let app = start(&log_with(&log, &readings[..2_000]), &settings(dir.path(), 2), choose);
+        let app = start(&log_with(&log, &readings[..2_000]), &settings(dir.path(), 1), choose);
         let counts = wait_for_counts(&app.stores(), &counted(&readings[..2_000]));
         let hourly = app.stores().window_store::<i64, i64>("hourly").unwrap();
         let (mut held, held_hours) = (counts.all().unwrap(), hourly.all().unwrap());
@@ -146,7 +146,7 @@ fn windows_sessions_and_versions_are_found_by_key_and_time() {
     let dir = tempfile::tempdir().unwrap();
     let log = open_log(dir.path());
     feed(&*log, &readings);
-    let app = start(&log, &settings(dir.path(), 2), on_disk);
+    let app = start(&log, &settings(dir.path(), 1), on_disk);
     let stores = app.stores();
     let counts = wait_for_counts(&stores, &counted(&readings));
 

@@ -75,6 +75,24 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
+    /// Makes no changelog topic: the rows are restored from the topic that the table reads, up to the offset that is
+    /// committed. For [`StreamsBuilder::table`](crate::StreamsBuilder::table) only, whose topic then is the log of its
+    /// rows: it should be compacted, and must not be cut, or rows would be missing after a restore (a start warns of it
+    /// with `HW0613`). Saves the changelog's space and the time to write it. Kafka Streams' `topology.optimization` with
+    /// `reuse.ktable.source.topics`.
+    ///
+    /// `build()` refuses it (`HW0145`) where a restore could give other rows than reading did: with history, with a time
+    /// that depends on more than the record, with a reset to other than the earliest record, and beside
+    /// [`StreamsBuilder::on_failure`](crate::StreamsBuilder::on_failure). Default: every changed row goes to
+    /// `<app>-<name>-changelog`.
+    #[must_use]
+    pub fn restored_from_source(mut self) -> Self {
+        self.options.unlogged = false;
+        // The topic's name is the table's to say.
+        self.options.source = Some(String::new());
+        self
+    }
+
     /// Keeps a window's row for `retention_ms` milliseconds of event time after the window's start, and a session's after
     /// its end, so that it can be looked up after it has closed. For windows with results on update; a result that is
     /// sent on close leaves the store then. Results are the same with any retention. Default, and the least that
