@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use headwater_core::{Result, TaskId};
+use headwater_core::{ErrorKind, Result, TaskId};
 use headwater_dsl::{TimeSkew, Topology};
 use headwater_log::{Consumer, EmbeddedConfig, EmbeddedLog, KafkaConfig, KafkaLog, Log};
 
@@ -214,7 +214,7 @@ fn supervise(run: &Arc<Run>, mut generation: Generation) -> Totals {
         if !others_follow {
             break;
         }
-        match Generation::start(run) {
+        match start_again(run) {
             Ok(next) => generation = next,
             Err(error) => {
                 run.progress.fail(error);
@@ -225,6 +225,21 @@ fn supervise(run: &Arc<Run>, mut generation: Generation) -> Totals {
     // Nobody follows those that have ended.
     run.consumers.lock().unwrap_or_else(PoisonError::into_inner).clear();
     totals
+}
+
+/// As [`Generation::start`], in a run that went well so far: a log that does not answer is asked again.
+fn start_again(run: &Arc<Run>) -> Result<Generation> {
+    let mut attempt = 0;
+    loop {
+        match Generation::start(run) {
+            Err(error) if error.kind() == ErrorKind::Unavailable && attempt < run.settings.max_recoveries => {
+                attempt += 1;
+                tracing::warn!(%error, attempt, "the run cannot go on with the new topics yet; trying again");
+                std::thread::sleep(Duration::from_millis(100 << attempt.min(6)));
+            }
+            started => return started,
+        }
+    }
 }
 
 impl Totals {
