@@ -16,6 +16,19 @@ const TABLES: [&str; 3] = ["t", "u", "v"];
 /// The case of this seed.
 pub fn case(seed: u64) -> Case {
     let mut random = Random::new(seed);
+    let mut case = topology(&mut random, |case| lineages(case).is_some() && intended::allowed(case));
+    let ordered = intended::needs_order(&case);
+    case.steps = steps(&mut random, &topics(&case), ordered, !intended::without_headers(&case));
+    case
+}
+
+/// The topics that its sources read.
+pub fn topics(case: &Case) -> Vec<String> {
+    case.nodes.iter().filter_map(|node| node.op.topic().map(str::to_owned)).collect()
+}
+
+/// A topology that is allowed at every step of its making; nothing happens to it yet.
+pub fn topology(random: &mut Random, allowed: impl Fn(&Case) -> bool) -> Case {
     let cached = random.percent(30);
     let rocksdb = random.percent(6);
     let mut case = Case { cached, rocksdb, default_retention: false, nodes: Vec::new(), steps: Vec::new() };
@@ -26,8 +39,8 @@ pub fn case(seed: u64) -> Case {
     while made < wanted && tries < 60 {
         tries += 1;
         let before = case.clone();
-        let added = extend(&mut random, &mut case);
-        if added && lineages(&case).is_some() && intended::allowed(&case) {
+        let added = extend(random, &mut case);
+        if added && allowed(&case) {
             made += 1;
         } else {
             case = before;
@@ -37,8 +50,6 @@ pub fn case(seed: u64) -> Case {
         let shown = !matches!(shapes(&case)[id], Shape::Global | Shape::Split);
         case.nodes[id].out = shown && random.percent(20);
     }
-    let topics: Vec<String> = case.nodes.iter().filter_map(|node| node.op.topic().map(str::to_owned)).collect();
-    case.steps = steps(&mut random, &topics, intended::needs_order(&case), !intended::without_headers(&case));
     case
 }
 

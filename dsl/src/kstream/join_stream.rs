@@ -246,7 +246,6 @@ fn merged(op: &str, stores: &Stores, windows: JoinWindows, keeps: (bool, bool)) 
     let waits = [(keeps.0, windows.after_ms), (keeps.1, windows.before_ms)];
     let longest = waits.iter().filter(|(keeps, _)| *keeps).map(|(_, ahead)| *ahead).max();
     NodeKind::stateful(op, &stores.all()).with_settings([
-        ("in_order", Some(1)),
         ("before_ms", Some(windows.before_ms)),
         ("after_ms", Some(windows.after_ms)),
         ("grace_ms", windows.grace_ms),

@@ -95,7 +95,6 @@ impl<K: Data, V: Data> KStream<K, V> {
         let buffer = grace_ms.map(|grace_ms| (format!("{name}-buffer"), grace_ms));
         let stores: Vec<&str> = buffer.iter().map(|(store, _)| store.as_str()).collect();
         let kind = NodeKind::stateful(op, &stores).reading([table_id]).with_settings([
-            ("in_order", Some(1)),
             ("null_keys", left.then_some(1)),
             ("grace_ms", grace_ms),
             ("holds_back_ms", grace_ms.map(|grace_ms| grace_ms.max(0))),

@@ -264,15 +264,6 @@ impl NodeKind {
         }
     }
 
-    /// Whether what it makes of its inputs depends on the order in which their records come.
-    pub(crate) fn depends_on_order(&self) -> bool {
-        match self {
-            Self::Table { .. } => true,
-            Self::Stateful { settings, .. } => settings.contains_key("in_order"),
-            _ => false,
-        }
-    }
-
     /// Whether records of equal keys must meet in it.
     pub(crate) fn needs_keys_together(&self) -> bool {
         !self.stores().is_empty() || !self.reads().is_empty()

@@ -19,7 +19,7 @@ impl Plan {
         parents.peek().is_some()
             && parents.all(|parent| match &parent.kind {
                 NodeKind::Repartition { topic: Some(_), partitioner, key, .. } => {
-                    partitioner.is_none() && key == format && !self.is_within_a_step(parent.id)
+                    partitioner.is_none() && key == format
                 }
                 NodeKind::Repartition { topic: None, .. } | NodeKind::Stateless { changes_key: false, .. } => {
                     self.comes_routed(parent, format)

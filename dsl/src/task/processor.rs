@@ -121,7 +121,7 @@ impl ProcessorTask {
             let id = node.id;
             let internal = matches!(node.kind, NodeKind::Repartition { .. });
             let upstream_tasks = if internal { env.upstream_tasks(&topic) } else { 0 };
-            let order = if in_order && internal && !plan.is_within_a_step(id) {
+            let order = if in_order && internal && !plan.is_in_a_loop(id) {
                 Some(Order::new(&context, &topic, upstream_tasks)?)
             } else {
                 None

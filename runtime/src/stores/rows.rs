@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use headwater_core::{Error, ErrorKind, Payload, Result, Serde, StoreCursor, TaskId, Timestamp, partition_for_key};
+use headwater_core::{
+    Error, ErrorKind, Payload, Result, Serde, StoreCursor, StoredRow, TaskId, Timestamp, partition_for_key,
+};
 use headwater_dsl::{StoreKind, TimedKey, before_kept, decode_row, encode_timed_key, kept};
 
 use super::{
@@ -117,12 +119,12 @@ impl Rows {
         Ok(walks)
     }
 
-    /// How many entries all tasks have, rows and entries of indexes.
-    pub(crate) fn entries(&self) -> Result<usize> {
-        let mut entries = 0;
+    /// Every entry as it is stored, rows and entries of indexes, task by task.
+    pub(crate) fn entries(&self) -> Result<Vec<StoredRow>> {
+        let mut entries = Vec::new();
         for mut walk in self.walks(None, &[], None)? {
-            while walk()?.is_some() {
-                entries += 1;
+            while let Some(entry) = walk()? {
+                entries.push(entry);
             }
         }
         Ok(entries)

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use headwater_core::{Clock, Error, ErrorKind, ManualClock, Result, TaskId, Timestamp, partition_for_key};
+use headwater_core::{Clock, Error, ErrorKind, ManualClock, Result, StoredRow, TaskId, Timestamp, partition_for_key};
 use headwater_dsl::{Consumed, Materialized, Produced, Topology};
 
 use super::{
@@ -201,6 +201,15 @@ impl TopologyTestDriver {
     /// # Errors
     /// `HW0120` if the topology has no such store.
     pub fn store_entries(&self, store: &str) -> Result<usize> {
+        Ok(self.store_bytes(store)?.len())
+    }
+
+    /// The committed entries of a store as they are stored, key and value in bytes, task by task in the order of the keys.
+    /// For tests of what must be the same to the byte, whatever it ran on.
+    ///
+    /// # Errors
+    /// `HW0120` if the topology has no such store.
+    pub fn store_bytes(&self, store: &str) -> Result<Vec<StoredRow>> {
         self.stores().rows(store)?.entries()
     }
 
