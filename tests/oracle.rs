@@ -6,12 +6,16 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod oracle {
+    #[allow(dead_code, reason = "the other tests that share it use all of it")]
+    #[path = "../dsl/by_chance.rs"]
+    mod by_chance;
     mod byte_forms;
     mod case;
     mod compare;
     mod differences;
     mod differential;
     mod drive;
+    mod four_way;
     mod functions;
     mod generate;
     mod intended;

@@ -1,6 +1,7 @@
-//! Headwater's measurements: each figure a ratio to a bare rival within one run, by CPU time, in interleaved pairs.
+//! Headwater's measurements, by CPU time: each figure a ratio to a rival within one run, in interleaved pairs; of Nexmark
+//! also events per second.
 //!
-//! `./dev bench [--quick] [NAME ...]`. Names: chain, log, flights. Figures go to stdout, and with everything measured
+//! `./dev bench [--quick] [NAME ...]`. Names: chain, nexmark, java, log, flights. Figures go to stdout, and with everything measured
 //! to `bench/results/latest.json`; with `--quick` nothing is written, and the figures only show that all still runs.
 
 #![expect(clippy::print_stdout, reason = "the figures are this program's results")]
@@ -14,12 +15,18 @@ mod feed;
 mod flights;
 mod hopping;
 mod instructions;
+mod java_rival;
 mod large_state;
 mod log_throughput;
 mod measure;
+mod memory_topics;
 #[path = "../../examples/flights/model.rs"]
 mod model;
+#[path = "../nexmark/mod.rs"]
+mod nexmark;
 mod outcome;
+mod pipeline;
+mod pipeline_env;
 mod rocks_rival;
 mod session;
 mod stream_join;
@@ -48,13 +55,15 @@ const FULL: Effort = Effort { pairs: 7, shrink: 1 };
 const QUICK: Effort = Effort { pairs: 2, shrink: 10 };
 
 type Measurement = fn(Effort) -> Outcome<Vec<Figure>>;
-const MEASUREMENTS: [(&str, Measurement); 8] = [
+const MEASUREMENTS: [(&str, Measurement); 10] = [
     ("chain", chain),
     ("tumbling", |effort| tumbling::TUMBLING.measure(effort)),
     ("hopping", |effort| hopping::HOPPING.measure(effort)),
     ("session", |effort| session::SESSION.measure(effort)),
     ("join", stream_join::measure),
     ("large-state", large_state::measure),
+    ("nexmark", nexmark::measure),
+    ("java", java_rival::measure),
     ("log", log_throughput::measure),
     ("flights", flights::measure),
 ];
@@ -62,10 +71,18 @@ const MEASUREMENTS: [(&str, Measurement); 8] = [
 const HELP: &str = "Usage: ./dev bench [--quick] [NAME ...]
        ./dev bench --instructions [--keep]
 
-Measures Headwater against bare rivals, by CPU time, in interleaved pairs; prints the median (least .. greatest) of the
+Measures Headwater against its rivals, by CPU time, in interleaved pairs; prints the median (least .. greatest) of the
 pairs' ratios and writes them to bench/results/latest.json if everything was measured.
 
-  NAME            chain, tumbling, hopping, session, join, large-state, log, flights; all of them if none is given
+  NAME            all of these if none is given:
+                  chain        operators and a count, beside a bare loop
+                  tumbling, hopping, session, join
+                               windowed counts and a stream join on the driver, beside the same by hand
+                  large-state  a count over more keys than fit into memory, beside bare RocksDB
+                  nexmark      the queries of an auction house, in thousands of events per second
+                  java         windows, a join and the chain, beside Kafka Streams' test driver; needs a JDK and Maven
+                  log          the embedded log, beside bare RocksDB
+                  flights      the demo's processing, beside a bare loop
   --quick         a tenth of the records and two pairs: shows that all still runs, in some seconds; writes nothing
   --instructions  counts instructions per record of the workloads on the driver with valgrind's callgrind, which a
                   busy machine does not change; prints them beside those kept in bench/results/instructions.json and
@@ -120,7 +137,9 @@ fn run(effort: Effort, names: &[String]) -> Outcome<()> {
     println!("{machine}\nmedian (least .. greatest) of {} pairs, by CPU time", effort.pairs);
     let mut figures = Vec::new();
     for (name, measure) in MEASUREMENTS {
-        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+        if names.is_empty() && name == "java" && !java_rival::is_possible() {
+            println!("\njava: not measured, as java, javac or mvn is missing here; `./dev bench java` installs them");
+        } else if names.is_empty() || names.iter().any(|wanted| wanted == name) {
             eprintln!("measuring: {name}");
             for figure in measure(effort)? {
                 print(&figure);

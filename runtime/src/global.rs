@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -13,8 +13,6 @@ use headwater_dsl::GlobalReader;
 use headwater_log::{Consumer, ConsumerConfig, Isolation, Log, Polled};
 use headwater_state::{StateDirectory, StoreChanges, StoreHandle, StoreMemory, TaskStore};
 
-use crate::progress::Progress;
-
 /// One global table of this process.
 pub(crate) struct GlobalStore {
     name: String,
@@ -22,6 +20,7 @@ pub(crate) struct GlobalStore {
     store: TaskStore,
     rows: StoreHandle,
     version: AtomicU64,
+    null_keys: AtomicI64,
 }
 
 impl GlobalStore {
@@ -36,7 +35,14 @@ impl GlobalStore {
     ) -> Result<Arc<Self>> {
         let store = TaskStore::open(&directory.global_dir(name)?, &[name.to_owned()], memory)?;
         let rows = store.reader(name)?;
-        let this = Self { name: name.to_owned(), topic: topic.to_owned(), store, rows, version: AtomicU64::new(0) };
+        let this = Self {
+            name: name.to_owned(),
+            topic: topic.to_owned(),
+            store,
+            rows,
+            version: AtomicU64::new(0),
+            null_keys: AtomicI64::new(0),
+        };
         let all: Vec<_> = (0..partitions).map(|partition| TopicPartition::new(topic, partition)).collect();
         let ends = log.end_offsets(&all, Isolation::ReadUncommitted)?;
         let mut consumer = this.consumer(log, &all)?;
@@ -49,15 +55,20 @@ impl GlobalStore {
     }
 
     /// Reads on until the run stops.
-    pub(crate) fn follow(&self, log: &dyn Log, partitions: i32, progress: &Progress) -> Result<()> {
+    pub(crate) fn follow(&self, log: &dyn Log, partitions: i32, is_ending: &dyn Fn() -> bool) -> Result<()> {
         let all: Vec<_> =
             (0..partitions).map(|partition| TopicPartition::new(self.topic.as_str(), partition)).collect();
         let mut consumer = self.consumer(log, &all)?;
-        while !progress.is_stopping() {
+        while !is_ending() {
             self.read(&mut *consumer)?;
         }
         consumer.close(Duration::from_secs(1));
         self.store.flush()
+    }
+
+    /// How many records without a key this process has read, and left out.
+    pub(crate) fn null_keys(&self) -> i64 {
+        self.null_keys.load(Ordering::Relaxed)
     }
 
     fn consumer(&self, log: &dyn Log, partitions: &[TopicPartition]) -> Result<Box<dyn Consumer>> {
@@ -81,8 +92,9 @@ impl GlobalStore {
         for (partition, batch) in batches {
             for record in &batch {
                 let record = record?;
-                if let Some(key) = record.key {
-                    changes.row(&self.name, key, record.value);
+                match record.key {
+                    Some(key) => changes.row(&self.name, key, record.value),
+                    None => drop(self.null_keys.fetch_add(1, Ordering::Relaxed)),
                 }
             }
             changes.position(partition, batch.next_offset());

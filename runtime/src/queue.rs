@@ -22,6 +22,8 @@ pub(crate) struct RecordQueue {
     pub(crate) next: Offset,
     /// What was committed last.
     pub(crate) committed: Offset,
+    /// Up to where the log has been asked to let records go.
+    pub(crate) purged: Offset,
     /// Where a bounded run ends, for input topics.
     pub(crate) bound: Option<Offset>,
     pub(crate) paused: bool,
@@ -45,6 +47,7 @@ impl RecordQueue {
             bytes: 0,
             next: start,
             committed: start,
+            purged: 0,
             bound: None,
             paused: false,
             caught_up: false,

@@ -64,6 +64,23 @@ fn forwarded(app: &StreamsBuilder) -> KStream<String, String> {
     back.left_join_table(&rows, |l, r| format!("{l}/{}", r.unwrap_or_default()), words)
 }
 
+/// A fold that keeps what came last, as a reduce often does.
+fn folded(app: &StreamsBuilder) -> KStream<String, String> {
+    let both = rekeyed(app, "left").merge(&rekeyed(app, "right")).group_by_key(Grouped::with("by-key", Text, Text));
+    let rows = Materialized::with("folded", Text, Text).uncached();
+    both.reduce(rows, |before, now| format!("{now} after {}", &before[..before.len().min(12)])).updates()
+}
+
+/// Windows over a topic and what comes back from another task: with one partition each of them has one sender.
+fn counted(app: &StreamsBuilder) -> KStream<String, String> {
+    let left = rekeyed(app, "left").repartition(Repartitioned::with("left-by-key", Text, Text));
+    let both = left.merge(&app.stream::<String, String>("right", (Text, Text)));
+    let windows = Tumbling::of(20).no_grace().emit_on_close();
+    let counts = both.group_by_key(Grouped::with("by-key", Text, Text)).windowed_by(windows);
+    let counts = counts.count(Materialized::with("counts", Text, Auto)).updates();
+    counts.map(|window, n| (format!("{}@{}", window.key, window.start), n.to_string()))
+}
+
 fn driver(build: Build, partitions: usize, left: &[Vec<Input>], right: &[Vec<Input>]) -> TopologyTestDriver {
     let app = StreamsBuilder::new("demo");
     build(&app).to("out", (Text, Text));
@@ -126,9 +143,13 @@ fn a_stream_joined_with_a_table_finds_the_row_of_its_time_in_every_interleaving(
 }
 
 #[test]
-fn joins_behind_repartitions_write_the_same_in_the_same_order_whatever_the_interleaving() {
-    let builds: [(&str, Build); 3] =
-        [("stream-table", stream_table), ("stream-stream", stream_stream), ("forwarded", forwarded)];
+fn joins_and_folds_behind_repartitions_write_the_same_in_the_same_order_whatever_the_interleaving() {
+    let builds: [(&str, Build); 4] = [
+        ("stream-table", stream_table),
+        ("stream-stream", stream_stream),
+        ("forwarded", forwarded),
+        ("folded", folded),
+    ];
     for (name, build) in builds {
         for partitions in [1, 2, 4] {
             for data in 0..2 {
@@ -149,5 +170,66 @@ fn joins_behind_repartitions_write_the_same_in_the_same_order_whatever_the_inter
                 }
             }
         }
+    }
+}
+
+#[test]
+fn windows_over_a_topic_and_a_repartition_find_the_same_records_late_in_every_interleaving() {
+    for partitions in [1, 2, 4] {
+        let (left, right) = (inputs("l", partitions, 30, 1), inputs("r", partitions, 30, 2));
+        let mut first = None;
+        for seed in 0..8 {
+            let mut driver = driver(counted, partitions, &left, &right);
+            run(&mut driver, seed, seed % 2 == 0);
+            let mut found = written(&mut driver, partitions).concat();
+            found.sort();
+            let found = (found, driver.counters()["late:counts"]);
+            assert!(found.1 > 0, "the data has no late records, so the test shows little");
+            assert_eq!(first.get_or_insert_with(|| found.clone()), &found, "{partitions} partitions, seed {seed}");
+        }
+    }
+}
+
+/// What a task reads may come from itself, by way of a repartition topic. Waiting for that would never end.
+#[test]
+fn a_stream_that_meets_the_same_table_again_after_a_repartition_comes_to_its_end() {
+    let looped: Build = |app| {
+        let rows = app.table::<String, String>("right", (Text, Text), Materialized::with("rows", Text, Text));
+        let words = |name: &str| Joined::with(name, Text, Text);
+        let join = |l: String, r: Option<String>| format!("{l}/{}", r.unwrap_or_default());
+        let once = app.stream::<String, String>("left", (Text, Text)).left_join_table(&rows, join, words("once"));
+        once.map(|_, value| ("key".to_owned(), value)).left_join_table(&rows, join, words("again"))
+    };
+    for partitions in [1, 4] {
+        let (left, right) = (inputs("l", partitions, 30, 1), inputs("r", partitions, 30, 2));
+        for seed in 0..4 {
+            let mut driver = driver(looped, partitions, &left, &right);
+            run(&mut driver, seed, seed % 2 == 0);
+            assert_eq!(written(&mut driver, partitions).concat().len(), left.concat().len(), "seed {seed}");
+        }
+    }
+}
+
+/// After a crash an outer join releases what has no partner at the same record as without one, and so with its headers.
+#[test]
+fn a_crash_changes_no_header_of_what_has_found_no_partner() {
+    let data = (inputs("l", 1, 30, 1), inputs("r", 1, 30, 2));
+    let mut first = None;
+    for seed in 0..12 {
+        let app = StreamsBuilder::new("demo");
+        stream_stream(&app).to("out", (Text, Text));
+        let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap().bounded().unwrap().stepping();
+        for (topic, records) in [("left", &data.0), ("right", &data.1)] {
+            let mut input = driver.input::<String, String>(topic, (Text, Text));
+            for (key, value, time) in records.concat() {
+                let mut headers = Headers::new();
+                headers.push_text("of", &value);
+                input.pipe_with_headers(&mut driver, "key".into(), key + &value, time, headers).unwrap();
+            }
+        }
+        run(&mut driver, seed, seed > 0);
+        let records = driver.output::<String, String>("out", (Text, Text)).read(&mut driver).unwrap();
+        let found: Vec<_> = records.into_iter().map(|record| (record.value, record.headers)).collect();
+        assert_eq!(first.get_or_insert_with(|| found.clone()), &found, "seed {seed}");
     }
 }

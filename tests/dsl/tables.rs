@@ -111,3 +111,19 @@ fn a_global_table_follows_its_topic() {
     let joined = driver.output::<String, Option<String>>("out", Json).read_values(&mut driver).unwrap();
     assert_eq!(joined, [None, Some("United".to_owned()), Some("United Airlines".to_owned()), None]);
 }
+
+#[test]
+fn records_without_a_key_in_a_global_tables_topic_are_counted() {
+    let app = StreamsBuilder::new("demo");
+    let names = app.global_table::<String, String>("names", Text, "names");
+    app.stream::<String, i64>("in", Json)
+        .left_join_global(&names, |key, _| key.clone(), |_, name| name)
+        .to("out", Json);
+    let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    let mut table = driver.input::<Option<String>, String>("names", Text);
+    assert!(!driver.counters().contains_key("null-key:names"));
+    for key in [None, Some("UA".to_owned()), None] {
+        table.pipe(&mut driver, key, "United".into(), 0).unwrap();
+    }
+    assert_eq!(driver.counters().get("null-key:names"), Some(&2));
+}

@@ -194,6 +194,30 @@ fn crashes_at_any_moment_change_nothing() {
     check(forwarded, true);
 }
 
+/// Rows that are kept until time has passed them: the end is one time, whichever task came to its end first.
+#[test]
+fn every_interleaving_leaves_the_same_rows_at_the_end() {
+    let on_update: Build = |app| sums(&regrouped(app), Tumbling::of(SIZE).grace(GRACE));
+    let through_the_middle: Build = |app| {
+        let middle =
+            app.stream::<String, (i64, i64)>("in", Json).map(|_, value| (value.1, value)).repartition("middle");
+        sums(&middle.map(|_, value| (value.0, value)), Tumbling::of(SIZE).grace(GRACE))
+    };
+    for build in [on_update, through_the_middle] {
+        let inputs = inputs(4, 3);
+        let mut first = None;
+        for seed in 0..20 {
+            let mut driver = driver(build, 4);
+            feed(&mut driver, "in", &inputs);
+            run(&mut driver, seed, seed % 2 == 1);
+            let mut rows = driver.store_bytes("sums").unwrap();
+            rows.sort();
+            assert!(!rows.is_empty());
+            assert_eq!(first.get_or_insert_with(|| rows.clone()), &rows, "seed {seed}");
+        }
+    }
+}
+
 /// A source partition beside a repartition is one more queue with its own time.
 #[test]
 fn every_interleaving_gives_the_same_beside_a_source() {

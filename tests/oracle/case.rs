@@ -62,7 +62,7 @@ pub enum Op {
     TableFilter { f: u8, named: bool },
     TableFilterNot { f: u8, named: bool },
     TableMapValues { f: u8, named: bool },
-    TableTransformValues { named: bool },
+    TableTransformValues,
     TableGroupBy { f: u8, fold: Fold },
     TableJoin { kind: Kind, named: bool },
     ForeignKeyJoin { kind: Kind },

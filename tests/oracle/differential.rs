@@ -6,21 +6,25 @@ use super::{
     case::{Answer, Case},
     compare::{Difference, difference},
     drive::ours,
-    generate, java, shrink,
+    generate, intended, java,
+    shape::lineages,
+    shrink,
 };
 
 /// Cases under way at once: Java works on them while we do.
 const BATCH: usize = 50;
 /// How many differing cases are made small.
 const SHRUNK_AT_MOST: usize = 20;
+/// How many smaller cases are tried for each.
+const TRIES: usize = 3_000;
 
-fn number(variable: &str) -> Option<u64> {
+pub fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|error| panic!("{variable}={text}: {error}")))
 }
 
 /// Where today's seeds begin: other ones every day, the same all day, or those that `HEADWATER_SEED` names.
-fn first_seed() -> u64 {
+pub fn first_seed() -> u64 {
     use headwater_core::{Clock, SystemClock};
     number("HEADWATER_SEED").unwrap_or_else(|| (SystemClock.now_ms() / 86_400_000) as u64 * 1_000_000)
 }
@@ -97,11 +101,43 @@ fn both_sides(seed: u64, small: &Case, how: &Difference) -> String {
     )
 }
 
+/// The smallest case that differs in the same way, and how.
+fn shrunk(case: &Case, first: &Difference) -> (Case, Difference) {
+    let mut how = first.clone();
+    let small = shrink::smallest(case, TRIES, &mut |candidate| {
+        if !is_compared(candidate) {
+            return false;
+        }
+        let (mut java, ours) = java::answers(std::slice::from_ref(candidate), || ours(candidate));
+        let found = difference(candidate, &java.remove(0), &ours);
+        let Some(found) = found.filter(|found| found.sort == first.sort && code(found) == code(first)) else {
+            return false;
+        };
+        how = found;
+        true
+    });
+    (small, how)
+}
+
+/// Whether it shows no intended difference.
+fn is_compared(case: &Case) -> bool {
+    let records = case.steps.iter().filter(|step| step.advance() == 0);
+    lineages(case).is_some()
+        && intended::allowed(case)
+        && (!intended::needs_order(case) || records.is_sorted_by_key(|step| step.time()))
+}
+
+/// The error's code, where one side fails.
+fn code(how: &Difference) -> Option<&str> {
+    let at = how.text.find("[HW")?;
+    how.text.get(at..at + 8)
+}
+
 /// The smallest of each sort of difference; those that need the same operators are of one sort.
 fn smallest(tally: &Tally) -> String {
     let mut shown: BTreeMap<String, String> = BTreeMap::new();
     for (seed, case, how) in tally.differences.iter().take(SHRUNK_AT_MOST) {
-        let (small, how) = shrink::smallest(case, how.clone());
+        let (small, how) = shrunk(case, how);
         let operators: Vec<String> = small.nodes.iter().map(|node| node.op.name()).collect();
         let sort = format!("{:?} {}", how.sort, operators.join(", "));
         shown.entry(sort).or_insert_with(|| both_sides(*seed, &small, &how));

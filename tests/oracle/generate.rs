@@ -6,15 +6,29 @@ use super::{
     random::Random,
     shape::{Shape, lineages, shapes},
     steps::steps,
-    twin,
 };
 
+/// A grace in which nothing closes.
+const LONG_GRACE: i64 = 100_000;
 const STREAMS: [&str; 3] = ["a", "b", "c"];
 const TABLES: [&str; 3] = ["t", "u", "v"];
 
 /// The case of this seed.
 pub fn case(seed: u64) -> Case {
     let mut random = Random::new(seed);
+    let mut case = topology(&mut random, |case| lineages(case).is_some() && intended::allowed(case));
+    let ordered = intended::needs_order(&case);
+    case.steps = steps(&mut random, &topics(&case), ordered, !intended::without_headers(&case));
+    case
+}
+
+/// The topics that its sources read.
+pub fn topics(case: &Case) -> Vec<String> {
+    case.nodes.iter().filter_map(|node| node.op.topic().map(str::to_owned)).collect()
+}
+
+/// A topology that is allowed at every step of its making; nothing happens to it yet.
+pub fn topology(random: &mut Random, allowed: impl Fn(&Case) -> bool) -> Case {
     let cached = random.percent(30);
     let rocksdb = random.percent(6);
     let mut case = Case { cached, rocksdb, default_retention: false, nodes: Vec::new(), steps: Vec::new() };
@@ -25,8 +39,8 @@ pub fn case(seed: u64) -> Case {
     while made < wanted && tries < 60 {
         tries += 1;
         let before = case.clone();
-        let added = extend(&mut random, &mut case);
-        if added && lineages(&case).is_some() && intended::allowed(&case) {
+        let added = extend(random, &mut case);
+        if added && allowed(&case) {
             made += 1;
         } else {
             case = before;
@@ -36,8 +50,6 @@ pub fn case(seed: u64) -> Case {
         let shown = !matches!(shapes(&case)[id], Shape::Global | Shape::Split);
         case.nodes[id].out = shown && random.percent(20);
     }
-    let topics: Vec<String> = case.nodes.iter().filter_map(|node| node.op.topic().map(str::to_owned)).collect();
-    case.steps = steps(&mut random, &topics, intended::needs_order(&case), !intended::without_headers(&case));
     case
 }
 
@@ -57,9 +69,8 @@ fn source(case: &mut Case, shape: Shape) -> bool {
         Shape::Global => Op::GlobalTable { topic },
         _ => return false,
     };
-    let fits = twin::can(&op);
     case.nodes.push(Node { op, of: Vec::new(), out: false });
-    fits
+    true
 }
 
 /// A node of this shape, a young one rather than an old one; a new source if there is none, and sometimes anyhow.
@@ -78,9 +89,6 @@ fn pick(random: &mut Random, case: &mut Case, shape: Shape) -> Option<usize> {
 /// Adds one operator, with new sources where it needs them.
 fn extend(random: &mut Random, case: &mut Case) -> bool {
     let op = operator(random);
-    if !twin::can(&op) {
-        return false;
-    }
     let needs: &[Shape] = match &op {
         Op::Branch { .. } => &[Shape::Split],
         Op::SuppressUntilClosed => &[Shape::Windowed],
@@ -88,7 +96,7 @@ fn extend(random: &mut Random, case: &mut Case) -> bool {
         | Op::TableFilter { .. }
         | Op::TableFilterNot { .. }
         | Op::TableMapValues { .. }
-        | Op::TableTransformValues { .. }
+        | Op::TableTransformValues
         | Op::TableGroupBy { .. } => &[Shape::Table],
         Op::TableJoin { .. } | Op::ForeignKeyJoin { .. } => &[Shape::Table, Shape::Table],
         Op::JoinTable { grace: Some(_), .. } => &[Shape::Stream, Shape::Versioned],
@@ -130,7 +138,7 @@ fn windows(random: &mut Random) -> Windows {
         2 => Windows::Hopping { size, advance: *random.choose(&[1, 2, 3, 5]) * (size / 5), grace },
         3 => Windows::Sliding { size, grace },
         _ if random.percent(12) => Windows::Unlimited { start: *random.choose(&[0, 50, 200]) },
-        _ => Windows::Session { size, grace: if random.percent(50) { intended::LONG_GRACE } else { grace } },
+        _ => Windows::Session { size, grace: if random.percent(20) { LONG_GRACE } else { grace } },
     }
 }
 
@@ -177,7 +185,7 @@ fn operator(random: &mut Random) -> Op {
         26 => Op::TableFilter { f, named },
         27 => Op::TableFilterNot { f, named },
         28 => Op::TableMapValues { f: f % 2, named },
-        29 => Op::TableTransformValues { named },
+        29 => Op::TableTransformValues,
         30 | 31 => Op::TableGroupBy { f: key, fold },
         32 | 33 => Op::TableJoin { kind, named },
         34 => Op::ForeignKeyJoin { kind: one_sided },

@@ -6,9 +6,6 @@ use super::{
     shape::{Lineage, Shape, lineages, shapes},
 };
 
-/// A grace in which nothing closes.
-pub const LONG_GRACE: i64 = 100_000;
-
 /// Whether the topology shows no intended difference.
 pub fn allowed(case: &Case) -> bool {
     !(d5_rate_limited_table_feeds_a_table(case)
@@ -98,9 +95,6 @@ pub fn needs_order(case: &Case) -> bool {
     case.nodes.iter().any(|node| match &node.op {
         Op::SuppressUntilClosed => node.of.iter().any(revives),
         Op::Aggregate { windows: Windows::Session { .. }, on_close: true, .. } => true,
-        // To be mended: a late record between a closed session and an open one merges both in Java (D3's rule).
-        Op::Aggregate { windows: Windows::Session { grace, .. }, .. }
-        | Op::Cogroup { windows: Windows::Session { grace, .. }, .. } => *grace < LONG_GRACE,
         Op::Aggregate { windows: Windows::Sliding { .. }, fold: Fold::Reduce, .. } => case.cached,
         _ => false,
     })

@@ -39,7 +39,7 @@ pub fn shapes(case: &Case) -> Vec<Shape> {
             | Op::TableFilter { .. }
             | Op::TableFilterNot { .. }
             | Op::TableMapValues { .. }
-            | Op::TableTransformValues { .. }
+            | Op::TableTransformValues
             | Op::TableJoin { .. }
             | Op::ForeignKeyJoin { .. } => Shape::Table,
             _ => Shape::Stream,

@@ -50,8 +50,7 @@ fn jittered(random: &mut Random, now: i64) -> i64 {
 
 fn record(random: &mut Random, topics: &[String], keys: &[&str], ts: i64) -> Input {
     let topic = random.choose(topics).clone();
-    // Null keys of a global table's topic are skipped without being counted, unlike in Java.
-    let key = if random.percent(4) && topic != "g" { None } else { Some((*random.choose(keys)).to_owned()) };
+    let key = if random.percent(4) { None } else { Some((*random.choose(keys)).to_owned()) };
     let value = format!("{}{}", random.choose(&["a", "b", "c", "d"]), random.below(10));
     let value = if random.percent(12) { None } else { Some(value) };
     let headers = if random.percent(20) { vec![("h".to_owned(), random.below(10).to_string())] } else { Vec::new() };

@@ -31,18 +31,20 @@ pub fn window(windowed: &Windowed<Nullable>) -> String {
 pub struct Twin<'a> {
     pub app: &'a StreamsBuilder,
     case: &'a Case,
+    /// What all topics' names begin with.
+    prefix: &'a str,
     pub built: Vec<Built>,
-}
-
-/// Whether the DSL has this operator; the generator makes no others.
-pub fn can(op: &Op) -> bool {
-    !matches!(op, Op::TableTransformValues { .. })
 }
 
 /// The case's topology.
 pub fn topology(case: &Case) -> Result<Topology, TopologyErrors> {
-    let app = StreamsBuilder::new("case");
-    let mut twin = Twin { app: &app, case, built: Vec::new() };
+    named_topology(case, "case", "")
+}
+
+/// The case's topology as the application `app`, whose topics are called `<prefix>a`, `<prefix>out-3` and so on.
+pub fn named_topology(case: &Case, app: &str, prefix: &str) -> Result<Topology, TopologyErrors> {
+    let app = StreamsBuilder::new(app);
+    let mut twin = Twin { app: &app, case, prefix, built: Vec::new() };
     let shown = case.shown();
     for (id, node) in case.nodes.iter().enumerate() {
         let made = twin.node(id, node);
@@ -63,13 +65,16 @@ impl Twin<'_> {
         let store = format!("s{id}");
         let stream = || self.stream(node.of[0]);
         Built::Stream(match &node.op {
-            Op::Stream { topic } => self.app.stream(topic, (Text, Text)),
-            Op::Table { topic } => return Built::Texts(self.app.table(topic, (Text, Text), self.rows(&store))),
+            Op::Stream { topic } => self.app.stream(self.topic(topic).as_str(), (Text, Text)),
+            Op::Table { topic } => {
+                return Built::Texts(self.app.table(&self.topic(topic), (Text, Text), self.rows(&store)));
+            }
             Op::VersionedTable { topic, history } => {
-                return Built::Texts(self.app.table(topic, (Text, Text), self.rows(&store).versioned(*history)));
+                let rows = self.rows(&store).versioned(*history);
+                return Built::Texts(self.app.table(&self.topic(topic), (Text, Text), rows));
             }
             Op::GlobalTable { topic } => {
-                return Built::Global(self.app.global_table(topic, (Text, Text), &format!("g{id}")));
+                return Built::Global(self.app.global_table(&self.topic(topic), (Text, Text), &format!("g{id}")));
             }
             Op::Filter { f } => stream().filter({
                 let f = *f;
@@ -168,8 +173,12 @@ impl Twin<'_> {
 
     fn show(&self, id: usize) {
         if !matches!(self.built[id], Built::Global(_) | Built::Split(_)) {
-            self.stream(id).to(&format!("out-{id}"), (Text, Text));
+            self.stream(id).to(&self.topic(&format!("out-{id}")), (Text, Text));
         }
+    }
+
+    fn topic(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
     }
 
     /// The stream that a stream or table shows itself as.

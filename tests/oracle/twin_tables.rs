@@ -25,6 +25,14 @@ impl Twin<'_> {
                 let f = *f;
                 self.kept(table().map_values(move |_, v| fns::row(f, v)), *named, &store)
             }
+            Op::TableTransformValues => {
+                let texts = self.app.store(Materialized::with(&format!("n{id}"), Text, Text));
+                Built::Texts(table().transform_values(
+                    self.rows(&store),
+                    texts,
+                    |texts: KeyValueStore<Nullable, String>| move |key: &Nullable, value| appended(&texts, key, value),
+                ))
+            }
             Op::TableGroupBy { f, fold } => self.table_fold(id, table(), *f, *fold),
             Op::SuppressUntilClosed => {
                 let name = format!("p{id}");
@@ -97,4 +105,15 @@ impl Twin<'_> {
             )),
         }
     }
+}
+
+/// Appends the value to the key's text; a deletion begins it anew.
+fn appended(texts: &KeyValueStore<Nullable, String>, key: &Nullable, value: Nullable) -> UserResult<Nullable> {
+    let Some(value) = value else {
+        texts.delete(key)?;
+        return Ok(None);
+    };
+    let now = fns::add(texts.get(key)?.as_deref().unwrap_or(""), Some(&value));
+    texts.put(key.clone(), now.clone())?;
+    Ok(Some(now))
 }

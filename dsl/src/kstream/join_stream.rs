@@ -229,15 +229,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         stores.extend(names.left_unmatched.clone().map(|name| (name, list(left))));
         stores.extend(names.right_unmatched.clone().map(|name| (name, list(right))));
         for (name, value) in stores {
-            let key = key.to_owned();
-            let kind = StoreKind::Timed;
-            self.graph.declare_store(id, &name, move |changelog| StoreSpec {
-                kind,
-                key,
-                value,
-                changelog,
-                options: StoreOptions::default(),
-            });
+            let spec = StoreSpec::new(StoreKind::Timed, key, &value, StoreOptions::default());
+            self.graph.declare_store(id, &name, spec);
         }
     }
 }
@@ -253,7 +246,6 @@ fn merged(op: &str, stores: &Stores, windows: JoinWindows, keeps: (bool, bool)) 
     let waits = [(keeps.0, windows.after_ms), (keeps.1, windows.before_ms)];
     let longest = waits.iter().filter(|(keeps, _)| *keeps).map(|(_, ahead)| *ahead).max();
     NodeKind::stateful(op, &stores.all()).with_settings([
-        ("in_order", Some(1)),
         ("before_ms", Some(windows.before_ms)),
         ("after_ms", Some(windows.after_ms)),
         ("grace_ms", windows.grace_ms),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headwater_core::{Error, ErrorKind, Result};
 
-use super::{Node, NodeId, NodeKind, Plan};
+use super::{EmitStrategy, Node, NodeId, NodeKind, Plan};
 
 impl Plan {
     /// The partition count of every topic the plan reads: the inputs' as `of_input` says, and each repartition
@@ -204,11 +204,10 @@ impl Plan {
             let before = in_order.clone();
             for (number, part) in self.subtopologies.iter().enumerate() {
                 let below = |id: &NodeId| {
-                    let writes = self.upstream_of(*id) == Some(number) && !self.is_within_a_step(*id);
-                    let reads = self.subtopologies.iter().position(|part| part.sources.contains(id));
-                    writes && reads.is_some_and(|reads| before.get(reads) == Some(&true))
+                    let writes = self.upstream_of(*id) == Some(number) && !self.is_in_a_loop(*id);
+                    writes && self.reader_of(*id).is_some_and(|reads| before.get(reads) == Some(&true))
                 };
-                let own = |id: &NodeId| self.node(*id).is_some_and(|node| node.kind.depends_on_order());
+                let own = |id: &NodeId| self.node(*id).is_some_and(|node| self.depends_on_order(node));
                 let found = part.nodes.iter().any(|id| own(id) || below(id));
                 if let Some(known) = in_order.get_mut(number) {
                     *known |= found;
@@ -220,10 +219,39 @@ impl Plan {
         }
     }
 
-    /// Whether repartition `id` runs between the halves of one step, which do not mind the order of its records, and wait
-    /// for each other's.
-    pub(crate) fn is_within_a_step(&self, id: NodeId) -> bool {
-        let kind = self.node(id).map(|node| &node.kind);
-        matches!(kind, Some(NodeKind::Repartition { topic: Some(topic), .. }) if topic.ends_with("-topic"))
+    /// Whether what a step makes of its records depends on the order in which they come: what it keeps, what it looks up,
+    /// or when its timers fire. A count that goes downstream when its window has closed is the same in any order; but its
+    /// records' lateness depends on how those of several inputs meet.
+    fn depends_on_order(&self, node: &Node) -> bool {
+        match &node.kind {
+            NodeKind::WindowedAggregate { op, emit: EmitStrategy::OnWindowClose, .. } if op == "count" => {
+                self.sources_of(node.id).len() > 1
+            }
+            NodeKind::Stateful { op, .. } if op.starts_with("process") => true,
+            kind => kind.needs_keys_together(),
+        }
+    }
+
+    /// Whether the tasks that read repartition `id` are above those that write it, too, as within a foreign-key join.
+    /// Who waits there for what the others still send waits for himself, so nobody does.
+    pub(crate) fn is_in_a_loop(&self, id: NodeId) -> bool {
+        let (Some(writer), Some(reader)) = (self.upstream_of(id), self.reader_of(id)) else { return false };
+        let (mut open, mut seen) = (vec![reader], Vec::new());
+        while let Some(part) = open.pop() {
+            if part == writer {
+                return true;
+            }
+            if !seen.contains(&part) {
+                seen.push(part);
+                let written = self.nodes.iter().filter(|node| self.upstream_of(node.id) == Some(part));
+                open.extend(written.filter_map(|node| self.reader_of(node.id)));
+            }
+        }
+        false
+    }
+
+    /// The sub-topology that reads repartition or source `id`.
+    fn reader_of(&self, id: NodeId) -> Option<usize> {
+        self.subtopologies.iter().position(|part| part.sources.contains(&id))
     }
 }

@@ -7,7 +7,7 @@ use headwater_core::{Error, ErrorKind, Offset, Result, TaskId, Timestamp};
 use super::{FixedKeyRecord, Output, Record, Step};
 use crate::{
     bounds::Data,
-    task::{Punctuation, Timer},
+    task::{Punctuation, Timer, next_tick},
     wire::{Meta, Push},
 };
 
@@ -74,7 +74,8 @@ impl<'a> ProcessorScope<'a> {
     /// Calls `punctuate` every `every_ms` milliseconds from now on.
     ///
     /// * [`Punctuation::StreamTime`]: as event time passes. The ticks are the multiples of `every_ms`; the first comes
-    ///   as soon as stream time is known, that is after the first record, and without records none comes.
+    ///   as soon as stream time is known, that is after the first record, and without records none comes. What `init`
+    ///   schedules after a restart goes on with the first tick that had not passed.
     /// * [`Punctuation::WallClock`]: as the clock goes on, the first time after `every_ms`.
     ///
     /// It is looked after each record (stream time) and at least every 20 ms (wall clock). A timer fires at most once
@@ -84,11 +85,16 @@ impl<'a> ProcessorScope<'a> {
     /// # Errors
     /// `HW0242` if `every_ms` is less than 1.
     pub fn schedule(&self, every_ms: i64, by: Punctuation) -> Result<Timer> {
+        self.checked(every_ms)?;
+        let task = &self.step.task;
         let start = match by {
+            // The task has fired them before it was started again.
+            Punctuation::StreamTime if self.phase == Phase::Init && task.stream_time.get() >= 0 => {
+                next_tick(0, every_ms, task.stream_time.get())
+            }
             Punctuation::StreamTime => 0,
             Punctuation::WallClock => self.wall_clock().saturating_add(every_ms),
         };
-        self.checked(every_ms)?;
         Ok(self.step.task.timers.add(by, start, every_ms, self.step.me.clone()))
     }
 
@@ -103,7 +109,9 @@ impl<'a> ProcessorScope<'a> {
             Punctuation::StreamTime => self.stream_time().unwrap_or(-1),
             Punctuation::WallClock => self.wall_clock(),
         };
-        let first = if start < now { crate::task::next_tick(start, every_ms, now) } else { start };
+        // A task that is started again has fired what was due right at the time that it knows.
+        let passed = start < now || start == now && self.phase == Phase::Init;
+        let first = if passed { next_tick(start, every_ms, now) } else { start };
         Ok(self.step.task.timers.add(by, first, every_ms, self.step.me.clone()))
     }
 

@@ -17,6 +17,8 @@ use crate::{
 
 const ACTIVE: i64 = 0;
 const IDLE: i64 = 1;
+/// What no topic's name has: it stands in the names of upstream tasks' queues.
+const OF_TOPIC: char = '/';
 
 /// What is known of one upstream task's time, or of one source partition's.
 pub(crate) struct Queue {
@@ -25,6 +27,8 @@ pub(crate) struct Queue {
     time: Slot,
     /// `ACTIVE`, `IDLE`, or the id of the bounded run in which it ended.
     state: Slot,
+    /// Whether it is an upstream task, which tells its time.
+    tells: bool,
 }
 
 impl Queue {
@@ -35,7 +39,8 @@ impl Queue {
         if state.get() == IDLE {
             state.set(ACTIVE);
         }
-        Ok(Self { name: name.to_owned(), time: memo.slot(&format!("time/{name}"), Timestamp::MIN)?, state })
+        let time = memo.slot(&format!("time/{name}"), Timestamp::MIN)?;
+        Ok(Self { name: name.to_owned(), time, state, tells: name.contains(OF_TOPIC) })
     }
 
     /// The last known stream time.
@@ -52,8 +57,15 @@ impl Queue {
 
     /// It spoke: its time is at least `time`.
     pub(crate) fn speak(&self, time: Timestamp) {
-        self.time.set(self.time.get().max(time));
+        let known = if self.is_of_another_run() { Timestamp::MIN } else { self.time.get() };
+        self.time.set(known.max(time));
         self.state.set(ACTIVE);
+    }
+
+    /// Whether what is known of it is what it said at the end of another run: that was the end's time, which may be ahead
+    /// of what it sends now.
+    fn is_of_another_run(&self) -> bool {
+        self.tells && !matches!(self.state.get(), ACTIVE | IDLE)
     }
 
     /// It has caught up and heard nothing for long.
@@ -73,8 +85,10 @@ impl Queue {
 
     /// The time that closing must wait for; `None` if it need not wait for this queue.
     pub(crate) fn holds_at(&self, run_id: u64) -> Option<Timestamp> {
-        let waits = self.state.get() != IDLE && !self.has_ended(run_id);
-        waits.then(|| self.time.get())
+        if self.state.get() == IDLE || self.has_ended(run_id) {
+            return None;
+        }
+        Some(if self.is_of_another_run() { Timestamp::MIN } else { self.time.get() })
     }
 }
 
@@ -83,8 +97,12 @@ fn run_mark(run_id: u64) -> i64 {
     (run_id | 1 << 62) as i64
 }
 
-/// The minimum over the queues that closing waits for; `None` if it waits for none.
+/// The minimum over the queues that closing waits for; `None` if it waits for none. Once all have ended in this run it is
+/// the greatest of their times: whichever ended first, that is as far as time has come.
 pub(crate) fn minimum(queues: &[Rc<Queue>], run_id: u64) -> Option<Timestamp> {
+    if queues.iter().all(|queue| queue.has_ended(run_id)) {
+        return queues.iter().map(|queue| queue.time()).max();
+    }
     queues.iter().filter_map(|queue| queue.holds_at(run_id)).min()
 }
 
@@ -100,16 +118,18 @@ pub(crate) enum OperatorTime {
 impl OperatorTime {
     /// The time of node `id`, by what its records come from.
     pub(crate) fn of(builder: &TaskBuilder<'_>, id: NodeId) -> Result<Self> {
-        let context = &builder.context;
         match lineage(builder, id) {
-            Lineage::Sources | Lineage::Emitted => {
-                let name = &builder.node(id)?.name;
-                Ok(Self::Observed(context.memo.slot(&format!("observed/{name}"), Timestamp::MIN)?))
-            }
+            Lineage::Sources | Lineage::Emitted => Self::observed(builder, id),
             Lineage::Upstreams => {
                 Ok(Self::Upstream { queues: queues_of(builder, id)?, held_ms: held_above(builder, id) })
             }
         }
+    }
+
+    /// The greatest time of a record that reached node `id`.
+    pub(crate) fn observed(builder: &TaskBuilder<'_>, id: NodeId) -> Result<Self> {
+        let name = &builder.node(id)?.name;
+        Ok(Self::Observed(builder.context.memo.slot(&format!("observed/{name}"), Timestamp::MIN)?))
     }
 
     /// A record of time `timestamp` arrives: returns the time by which it is late or not.
@@ -253,5 +273,5 @@ pub(crate) fn queues_of(builder: &TaskBuilder<'_>, id: NodeId) -> Result<Vec<Rc<
 
 /// The name of the queue of upstream task `upstream` in repartition `topic`.
 pub(crate) fn upstream_queue(topic: &str, upstream: u64) -> String {
-    format!("{topic}/{upstream}")
+    format!("{topic}{OF_TOPIC}{upstream}")
 }

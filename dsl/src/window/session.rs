@@ -11,8 +11,9 @@ use crate::{
 /// merged one is added.
 ///
 /// A record is late if the session it would belong to ended more than gap and *grace* before the time of the stream: a
-/// late record that joins a session which is still alive is not. A session that was emitted as final is never changed: a
-/// record near it begins another one. Behind a repartition topic with several upstream tasks a record is late by itself,
+/// late record that joins a session which is still alive is not. It joins no session that a record in time could not reach,
+/// which is one that ended more than two gaps and grace before the time of the stream. A session that was emitted as final
+/// is never changed: a record near it begins another one. Behind a repartition topic with several upstream tasks a record is late by itself,
 /// whatever sessions there are, and a session closes one gap later, so that the results do not depend on which task was
 /// faster.
 ///

@@ -2,6 +2,7 @@
 
 mod assign;
 mod commit;
+mod purge;
 mod work;
 
 use std::{
@@ -11,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use headwater_core::{Error, ErrorKind, Offset, Result, TaskId, TopicPartition};
+use headwater_core::{Error, ErrorKind, Offset, Result, TaskId, TopicPartition, murmur2};
 use headwater_dsl::ThreadWriters;
 use headwater_log::{Consumer, ConsumerConfig, Polled, Producer, ProducerConfig};
 
@@ -34,6 +35,7 @@ pub(crate) struct StreamThread {
     /// The partitions the group has given to this thread.
     owned: Vec<TopicPartition>,
     last_commit: Instant,
+    last_purge: Instant,
     /// Whether no task could take a record when last asked, though one has some: it waits for what others send.
     stalled: bool,
     /// Failed commits in a row.
@@ -43,17 +45,20 @@ pub(crate) struct StreamThread {
 }
 
 impl StreamThread {
-    /// Joins the group.
-    pub(crate) fn start(number: usize, shared: Arc<Shared>) -> Result<Self> {
-        let name = member_name(&shared, number);
-        let mut consumer = shared.log.consumer(&ConsumerConfig {
-            group: Some(shared.app().to_owned()),
-            instance: Some(name.clone()),
-            max_poll_bytes: POLL_BYTES,
-            ..ConsumerConfig::default()
-        })?;
+    /// Joins the group, with the consumer that an earlier thread has handed on, if one has.
+    pub(crate) fn start(number: usize, shared: Arc<Shared>, handed_on: Option<Box<dyn Consumer>>) -> Result<Self> {
+        let topics = shared.subscribed_topics();
+        let mut consumer = match handed_on {
+            Some(consumer) => consumer,
+            None => shared.log.consumer(&ConsumerConfig {
+                group: Some(shared.app().to_owned()),
+                instance: Some(group_instance(&member_name(&shared, number), &topics)),
+                max_poll_bytes: POLL_BYTES,
+                ..ConsumerConfig::default()
+            })?,
+        };
         let producer = open_producer(&shared, number)?;
-        consumer.subscribe(&shared.subscribed_topics())?;
+        consumer.subscribe(&topics)?;
         Ok(Self {
             number,
             shared,
@@ -64,16 +69,18 @@ impl StreamThread {
             tasks: BTreeMap::new(),
             owned: Vec::new(),
             last_commit: Instant::now(),
+            last_purge: Instant::now(),
             stalled: false,
             recoveries: 0,
             failed: BTreeMap::new(),
         })
     }
 
-    /// Works until the run stops or, if it is bounded, is complete.
-    pub(crate) fn run(mut self) -> Result<()> {
+    /// Works until the run stops or, if it is bounded, is complete; or until another thread is to read new topics, which
+    /// gets the consumer.
+    pub(crate) fn run(mut self) -> Result<Option<Box<dyn Consumer>>> {
         loop {
-            if self.shared.progress.is_stopping() {
+            if self.shared.is_ending() {
                 self.commit_or_recover()?;
                 break;
             }
@@ -89,13 +96,13 @@ impl StreamThread {
             self.work()?;
             if self.commit_is_due() {
                 self.commit_or_recover()?;
+                self.purge_if_due();
             }
             if self.shared.bounds.is_some() && self.shared.all_complete() {
                 break;
             }
         }
-        self.close();
-        Ok(())
+        Ok(self.close())
     }
 
     fn take(&mut self, polled: Polled) -> Result<()> {
@@ -121,7 +128,7 @@ impl StreamThread {
         }
     }
 
-    fn close(self) {
+    fn close(self) -> Option<Box<dyn Consumer>> {
         for task in self.tasks.values() {
             if let Some(store) = &task.store
                 && let Err(error) = store.flush()
@@ -131,13 +138,23 @@ impl StreamThread {
         }
         drop(self.tasks);
         drop(self.producer);
+        if self.shared.is_outdated() {
+            return Some(self.consumer);
+        }
         self.consumer.close(Duration::from_secs(5));
+        None
     }
 }
 
-/// A thread's name as a group member and in its transactional id: the same after a restart.
+/// A thread's name in its transactional id: the same after a restart.
 fn member_name(shared: &Shared, number: usize) -> String {
     format!("{}-{}-{number}", shared.app(), shared.settings.instance)
+}
+
+/// The name as a group member. Kafka gives a member that comes back under its name what it had before, whatever it now
+/// subscribes to; with other topics it must be another member.
+fn group_instance(member: &str, topics: &[String]) -> String {
+    format!("{member}-{:08x}", murmur2(topics.join("\0").as_bytes()))
 }
 
 fn open_producer(shared: &Shared, number: usize) -> Result<Box<dyn Producer>> {

@@ -29,13 +29,16 @@ pub(super) fn open<K: Key, A: Data>(
 ) -> Result<Rc<SessionFolding<K, A>>> {
     let output = Output::of(builder, id, sessions.emit, store.cached)?;
     let serdes = StoreSerdes { keys: store.keys.clone(), values: store.values.clone() };
-    let rows = Rc::new(TimedStore::new(&store.name, serdes, builder.env.store(&store.name)?, output.news()));
+    let rows = TimedStore::new(&store.name, serdes, builder.env.store(&store.name)?, output.news());
+    let retention = store.options.retention_ms.filter(|_| sessions.emit == EmitStrategy::OnWindowUpdate);
+    let rows = Rc::new(if retention.is_some() { rows.keeping() } else { rows });
     let context = builder.context.clone();
     let folding = Rc::new(SessionFolding {
         id,
         gap: sessions.gap_ms,
         life: sessions.gap_ms.saturating_add(sessions.grace_ms.unwrap_or_default()),
         final_only: sessions.emit == EmitStrategy::OnWindowClose,
+        retention,
         merge,
         time: OperatorTime::of(builder, id)?,
         rows: rows.clone(),
@@ -58,6 +61,8 @@ pub(super) struct SessionFolding<K, A> {
     life: i64,
     /// Whether results go downstream when sessions close.
     final_only: bool,
+    /// How long after its end a closed session's row is kept to be looked up.
+    retention: Option<i64>,
     merge: Merge<K, A>,
     time: OperatorTime,
     /// By key and end; the number is the start.
@@ -85,10 +90,11 @@ impl Span {
 }
 
 impl<K: Key, A: Data> SessionFolding<K, A> {
-    /// The sessions of `key` that are no further than the gap from `time`, in order.
-    fn near(&self, key: &K, time: Timestamp) -> Result<Vec<Span>> {
+    /// The sessions of `key` that are no further than the gap from `time` and end at `first_end` or later, in order.
+    fn near(&self, key: &K, time: Timestamp, first_end: Timestamp) -> Result<Vec<Span>> {
         let (mut near, last_start) = (Vec::new(), time.saturating_add(self.gap));
-        self.rows.visit(key, time.saturating_sub(self.gap)..=Timestamp::MAX, |end, start, _, _| {
+        let first_end = time.saturating_sub(self.gap).max(first_end);
+        self.rows.visit(key, first_end..=Timestamp::MAX, |end, start, _, _| {
             if start > last_start {
                 return ControlFlow::Break(());
             }
@@ -160,18 +166,24 @@ impl<K: Key, A: Data> SessionFolding<K, A> {
         self.output.closed(&self.context, headers, sessions)
     }
 
-    /// Lets go of sessions that no record can join any more.
-    fn expire(&self) -> Result<()> {
-        // A record that is not late by itself lies at `closed` or after, or a gap after that (see `closed_at`).
-        let (reach, bridges) = match self.time {
-            OperatorTime::Observed(_) => (self.gap, true),
-            OperatorTime::Upstream { .. } => (0, false),
-        };
-        let last = self.closed.get().saturating_sub(reach).saturating_sub(1);
-        self.rows.expire_unless(last, |end, _, next| {
-            // A late record between this session and one that is alive would join the two.
-            bridges && next.is_some_and(|(_, start)| start.saturating_sub(end) <= self.gap.saturating_mul(2))
-        })
+    /// Forgets sessions whose retention has passed.
+    fn forget(&self) -> Result<()> {
+        let closed = self.closed.get();
+        let Some(retention) = self.retention.filter(|_| closed != Timestamp::MIN) else { return Ok(()) };
+        // Time as it was when it closed this much.
+        let time = closed.saturating_add(closed.saturating_sub(self.closed_at(closed)));
+        self.rows.forget_until(time.saturating_sub(retention))
+    }
+
+    /// The least end of a session that a record may join where those that end before `late_before` are late. A record that
+    /// is not late by itself reaches a gap further back, and a late one that is saved by a living session no further than
+    /// that. It is a matter of time alone, not of when rows are let go, so that a result does not depend on commits.
+    fn joinable_from(&self, late_before: Timestamp) -> Timestamp {
+        match self.time {
+            OperatorTime::Observed(_) => late_before.saturating_sub(self.gap),
+            // No late record is saved, and what closes is out of reach of all others (see `closed_at`).
+            OperatorTime::Upstream { .. } => self.closed.get(),
+        }
     }
 }
 
@@ -179,7 +191,8 @@ impl<K: Key, A: Data> Folding<K, Windowed<K>, A> for SessionFolding<K, A> {
     fn take(&self, meta: Meta<'_>, key: K, fold: &mut Fold<'_, K, A>) -> Flow {
         let time = meta.timestamp;
         let late_at = self.time.observe(&self.context, time);
-        let near = self.near(&key, time)?;
+        let late_before = late_at.saturating_sub(self.life).max(self.closed.get());
+        let near = self.near(&key, time, self.joinable_from(late_before))?;
         let span = near.iter().fold(Span { start: time, end: time }, |span, session| Span {
             start: span.start.min(session.start),
             end: span.end.max(session.end),
@@ -189,7 +202,7 @@ impl<K: Key, A: Data> Folding<K, Windowed<K>, A> for SessionFolding<K, A> {
             OperatorTime::Observed(_) => span.end,
             OperatorTime::Upstream { .. } => time,
         };
-        if judged < late_at.saturating_sub(self.life).max(self.closed.get()) {
+        if judged < late_before {
             self.late.increment();
         } else {
             self.merge_into(span, &near, &key, fold)?;
@@ -200,7 +213,10 @@ impl<K: Key, A: Data> Folding<K, Windowed<K>, A> for SessionFolding<K, A> {
 
 impl<K: Key, A: Data> TableView<Windowed<K>, A> for SessionFolding<K, A> {
     fn get(&self, window: &Windowed<K>) -> Result<Option<(A, Timestamp)>> {
-        self.rows.get(&window.key, window.end, window.start)
+        match self.rows.get(&window.key, window.end, window.start)? {
+            Some(row) => Ok(Some(row)),
+            None => self.rows.get_kept(&window.key, window.end, window.start),
+        }
     }
 }
 
@@ -221,7 +237,9 @@ impl<K: Key, A: Data> TimeStep for SessionFolding<K, A> {
 impl<K: Key, A: Data> CommitStep for SessionFolding<K, A> {
     fn before_commit(&self) -> Flow {
         if !self.final_only {
-            self.expire()?;
+            // Lets go of sessions that no record can join any more.
+            self.rows.expire_until(self.joinable_from(self.closed.get()).saturating_sub(1))?;
+            self.forget()?;
         }
         let span = |row: &crate::store::ChangedRow<K, A>| Span { start: row.sub, end: row.time };
         self.output.send_changed(self.rows.changed(), |row| span(row).window(row.key.clone()))

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use headwater_core::{Headers, Timestamp};
+use headwater_core::{Headers, Result, Timestamp};
 
 use super::state::{JoinState, Rows};
 use crate::{
     bounds::{Data, Key},
     store::TakenRow,
-    task::{OperatorTime, TimeStep},
+    task::{Memo, OperatorTime, Slot, TimeStep},
     wire::{Flow, Meta},
 };
 
@@ -55,26 +55,33 @@ impl Extend<Timestamp> for Times {
 
 /// What Kafka Streams remembers of the waiting records to spare itself looking for closed ones. It decides when one that
 /// has closed is released, so it is the same here: the results come in the same order.
-#[derive(Default)]
 pub(super) struct Waiting {
     pub(super) left: Times,
     pub(super) right: Times,
-    /// A time before which no record waits; not always the greatest such time. `None` if it must be looked up.
-    least: Option<Timestamp>,
+    /// A time before which no record waits; not always the greatest such time. `NOTHING` if none has waited yet.
+    least: Slot,
 }
 
+/// No time: looked at before any other.
+const NOTHING: Timestamp = Timestamp::MAX;
+
 impl Waiting {
+    pub(super) fn new(memo: &Memo, join: &str) -> Result<Self> {
+        let least = memo.slot(&format!("least/{join}"), NOTHING)?;
+        Ok(Self { left: Times::default(), right: Times::default(), least })
+    }
+
     fn add(&mut self, is_left: bool, time: Timestamp) {
         let times = if is_left { &mut self.left } else { &mut self.right };
         times.add(time);
-        self.least = Some(self.least.map_or(time, |least| least.min(time)));
+        self.least.set(self.least.get().min(time));
     }
 
     /// Looks through the waiting records in order of time, a right one before a left one, as far as an open one of each
     /// side and one more: the last one seen is remembered.
     fn look(&mut self, open_left: Timestamp, open_right: Timestamp) {
         let last = self.left.last().max(self.right.last());
-        self.least = match (self.left.first_from(open_left), self.right.first_from(open_right)) {
+        let least = match (self.left.first_from(open_left), self.right.first_from(open_right)) {
             (Some((left, lefts)), Some((right, rights))) => {
                 let (seen, more) = if left >= right { (left, lefts > 1) } else { (right, rights > 1) };
                 let left_beyond = if left >= right { left.saturating_add(1) } else { right };
@@ -85,6 +92,7 @@ impl Waiting {
             }
             _ => last,
         };
+        self.least.set(least.unwrap_or(NOTHING));
         self.left.drop_before(open_left);
         self.right.drop_before(open_right);
     }
@@ -122,7 +130,8 @@ where
         {
             let mut waiting = self.waiting.borrow_mut();
             let too_early = |least: Timestamp| least >= now.saturating_sub(ahead_ms).saturating_sub(self.grace_ms);
-            if waiting.least.is_some_and(too_early) {
+            let least = Some(waiting.least.get()).filter(|least| *least != NOTHING);
+            if least.is_some_and(too_early) {
                 return Ok(());
             }
             waiting.look(open_left, open_right);
@@ -173,7 +182,7 @@ where
 }
 
 /// Takes out the records of one side that wait and are older than `open_from`.
-fn taken<K: Key, A: Data>(rows: &Rows<K, A>, open_from: Timestamp) -> headwater_core::Result<Vec<TakenRow<K, Vec<A>>>> {
+fn taken<K: Key, A: Data>(rows: &Rows<K, A>, open_from: Timestamp) -> Result<Vec<TakenRow<K, Vec<A>>>> {
     match &rows.unmatched {
         Some(unmatched) if open_from > Timestamp::MIN => unmatched.take_until(open_from.saturating_sub(1)),
         _ => Ok(Vec::new()),

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use headwater_core::{Result, Timestamp};
+use headwater_core::{Headers, Result, Timestamp};
 
 use super::state::{JoinState, Rows};
 use crate::{
@@ -81,6 +81,9 @@ where
         }
         if !matched && this.unmatched.is_some() {
             if self.is_past(this, at, now) {
+                let quiet = Meta { headers: &Headers::new(), ..meta };
+                // Whether it would have waited depends, behind several upstream tasks, on how far the others are.
+                let meta = if matches!(self.time, OperatorTime::Observed(_)) { meta } else { quiet };
                 emit(meta, key.clone(), Some(value.clone()), None)?;
             } else {
                 self.wait(this, is_left, &key, meta, value.clone())?;
@@ -131,15 +134,9 @@ where
                 self.time.closes_at(&self.context).is_none_or(|time| at >= self.open_from(this, time))
             }
         };
+        self.sequence.increment();
         if wanted {
-            self.sequence.increment();
-            this.rows.put(
-                key,
-                at,
-                self.sequence.get(),
-                Meta { headers: &headwater_core::Headers::new(), ..meta },
-                value,
-            )?;
+            this.rows.put(key, at, self.sequence.get(), Meta { headers: &Headers::new(), ..meta }, value)?;
         }
         Ok(())
     }

@@ -79,7 +79,7 @@ fn make<J, K: Key, V: Data, V2: Data, VO: Data>(
     let (before, after) = (windows.before_ms, windows.after_ms);
     let left = rows(builder, id, &joined.left, (&stores.left, stores.left_unmatched.as_deref()), (before, after))?;
     let right = rows(builder, id, &joined.right, (&stores.right, stores.right_unmatched.as_deref()), (after, before))?;
-    let mut waiting = Waiting::default();
+    let mut waiting = Waiting::new(&context.memo, &joined.name)?;
     let times = |rows: Option<Result<Vec<Timestamp>>>| rows.unwrap_or_else(|| Ok(Vec::new()));
     waiting.left.extend(times(left.unmatched.as_ref().map(|rows| rows.committed_times()))?);
     waiting.right.extend(times(right.unmatched.as_ref().map(|rows| rows.committed_times()))?);

@@ -68,10 +68,12 @@ impl<K: Data, V: Data> Suppress<K, V> {
         held: Rc<HeldStore<K, V>>,
     ) -> Result<Rc<Self>> {
         let (node, context) = (builder.node(id)?.name.clone(), builder.context.clone());
+        // A limit makes nothing late, so it goes by the greatest time there was: what is sent does not depend on commits.
+        let time = if rule.is_final { OperatorTime::of(builder, id)? } else { OperatorTime::observed(builder, id)? };
         let step = Rc::new(Self {
             rule,
             held,
-            time: OperatorTime::of(builder, id)?,
+            time,
             closed_end: closed_end(&context.memo, &node)?,
             late: context.memo.slot(&format!("late:{node}"), 0)?,
             null_keys: context.memo.slot(&format!("null-key:{node}"), 0)?,

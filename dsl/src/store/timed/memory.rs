@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     hash::{BuildHasher, Hash},
-    ops::{Bound, RangeInclusive},
+    ops::RangeInclusive,
 };
 
 use foldhash::fast::FixedState;
@@ -131,12 +131,6 @@ impl<K: Hash + Eq, V> Memory<K, V> {
         let rows = self.keys.get(at).zip(places);
         let rows = rows.map(|(rows, places)| rows.rows.range(places)).into_iter().flatten();
         rows.filter(|(_, row)| row.is_live()).map(|(place, row)| (*place, row))
-    }
-
-    /// The place of the first living row of a key after `place`.
-    pub(super) fn next_live(&self, at: usize, place: Place) -> Option<Place> {
-        let rows = self.keys.get(at)?.rows.range((Bound::Excluded(place), Bound::Unbounded));
-        rows.into_iter().find(|(_, row)| row.is_live()).map(|(place, _)| *place)
     }
 
     /// Changes the row at `place`; setting its value to `None` deletes it. `before` sees it while it is unchanged since

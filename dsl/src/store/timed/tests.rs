@@ -77,7 +77,6 @@ enum Step {
     Fetch { key: u8, times: RangeInclusive<i64> },
     FetchAll(RangeInclusive<i64>),
     TakeUntil(i64),
-    ExpireUnless(i64),
     ExpireUntil(i64),
     Commit,
     Reopen,
@@ -92,7 +91,6 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0_u8..6, -5_i64..14, -5_i64..14).prop_map(|(key, a, b)| Step::Fetch { key, times: a..=b }),
         2 => (-5_i64..14, -5_i64..14).prop_map(|(a, b)| Step::FetchAll(a..=b)),
         1 => (-5_i64..14).prop_map(Step::TakeUntil),
-        1 => (-5_i64..14).prop_map(Step::ExpireUnless),
         1 => (-5_i64..14).prop_map(Step::ExpireUntil),
         2 => Just(Step::Commit),
         1 => Just(Step::Reopen),
@@ -166,18 +164,6 @@ impl Run {
                     TakenRow { row, key: place.0 }
                 });
                 assert_eq!(self.store.fetch_all(times).unwrap(), expected.collect::<Vec<_>>());
-            }
-            Step::ExpireUnless(time) => {
-                // Whoever has a neighbour within 2 stays with it.
-                self.store.expire_unless(time, |at, _, next| next.is_some_and(|next| next.0 - at <= 2)).unwrap();
-                let due = self.due(i64::MIN..=time);
-                for place in due.into_iter().rev() {
-                    let next = (place.0.clone(), place.1, place.2 + 1)..;
-                    let next = self.model.range(next).next().filter(|(next, _)| next.0 == place.0);
-                    if next.is_none_or(|(next, _)| next.1 - place.1 > 2) {
-                        self.model.remove(&place);
-                    }
-                }
             }
             Step::ExpireUntil(time) => {
                 self.store.expire_until(time).unwrap();

@@ -32,6 +32,8 @@ const WITHOUT_EFFECT: &[&str] = &[
     "flush.ms",
     "index.interval.bytes",
     "max.compaction.lag.ms",
+    "message.timestamp.after.max.ms",
+    "message.timestamp.before.max.ms",
     "min.cleanable.dirty.ratio",
     "min.compaction.lag.ms",
     "min.insync.replicas",

@@ -140,7 +140,7 @@ final class Build {
                 return named(n) ? table(n, 0).mapValues(v -> Functions.row(f, v), this.<String>rows(store, TEXT))
                     : table(n, 0).mapValues(v -> Functions.row(f, v));
             case "table_transform_values":
-                return Processors.transform(this, table(n, 0), id, named(n));
+                return Processors.transform(this, table(n, 0), id);
             case "table_group_by":
                 return Folds.table(this, grouped(table(n, 0), id, f), id, n);
             case "table_join":
@@ -259,8 +259,19 @@ final class Build {
     }
 
     /** Whether the node's windows never end. */
-    boolean endless(int id) {
-        return nodes.get(id).path("windows").path("kind").asText().equals("unlimited");
+    /**
+     * For how long a node's windows are kept: long; sessions that are updated, as long as Headwater lets a late record
+     * join them (difference D3); null for Java's own retention.
+     */
+    Duration retention(int id) {
+        JsonNode windows = nodes.get(id).path("windows");
+        String kind = windows.path("kind").asText();
+        if (defaultRetention || kind.equals("unlimited")) {
+            return null;
+        }
+        boolean updated = !nodes.get(id).path("on_close").asBoolean();
+        return kind.equals("session") && updated
+            ? ms(windows, "size").multipliedBy(2).plus(ms(windows, "grace")).plusMillis(1) : LONG;
     }
 
     static boolean named(JsonNode n) {

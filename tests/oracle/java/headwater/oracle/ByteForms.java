@@ -41,6 +41,9 @@ final class ByteForms {
             case "describe":
                 forms.add(new Build(request.get("case")).builder.build().describe().toString());
                 break;
+            case "topic_settings":
+                TopicSettings.tell(request.get("case"), forms);
+                break;
             default: throw new IllegalArgumentException("no form " + request.get("of"));
         }
         return answer;

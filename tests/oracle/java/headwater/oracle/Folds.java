@@ -152,11 +152,12 @@ final class Folds {
         }
     }
 
-    /** A store that keeps its windows for long, so that Java's hiding of old rows plays no part. */
+    /** A store whose retention is the case's, so that Java's hiding of old rows plays no part (differences D1 and D3). */
     private static <V, S extends org.apache.kafka.streams.processor.StateStore> Materialized<String, V, S> kept(
             Build build, int id, Serde<V> values) {
         Materialized<String, V, S> store = Materialized.<String, V, S>as("s" + id).withKeySerde(Build.TEXT).withValueSerde(values);
-        return build.caching(build.defaultRetention || build.endless(id) ? store : store.withRetention(Build.LONG));
+        Duration retention = build.retention(id);
+        return build.caching(retention == null ? store : store.withRetention(retention));
     }
 
     private static Windows<? extends org.apache.kafka.streams.kstream.Window> windows(JsonNode w) {

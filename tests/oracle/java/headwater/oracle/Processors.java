@@ -138,19 +138,34 @@ final class Processors {
         }, Named.as("p" + id));
     }
 
-    /** A table's values, each with how many changes its step had seen for its key. */
-    static KTable<String, String> transform(Build build, KTable<String, String> table, int id, boolean named) {
-        ValueTransformerWithKeySupplier<String, String, String> supplier = new ValueTransformerWithKeySupplier<>() {
-            @Override public ValueTransformerWithKey<String, String, String> get() {
-                return new ValueTransformerWithKey<>() {
-                    @Override public void init(ProcessorContext context) { }
-                    @Override public String transform(String key, String value) {
-                        return value == null ? null : Functions.cap(key + ":" + value);
-                    }
-                    @Override public void close() { }
-                };
+    /** A table's values, each with those that its key had before. */
+    static KTable<String, String> transform(Build build, KTable<String, String> table, int id) {
+        ValueTransformerWithKeySupplier<String, String, String> supplier = () -> new Appending("n" + id);
+        // A table's transformer gets no stores from its supplier, unlike a processor.
+        build.builder.addStateStore(store("n" + id));
+        return table.transformValues(supplier, build.rows("s" + id, Build.TEXT), "n" + id);
+    }
+
+    /** Appends each value to the key's text; a deletion begins it anew. */
+    private static final class Appending implements ValueTransformerWithKey<String, String, String> {
+        private final String store;
+        private KeyValueStore<String, String> rows;
+
+        Appending(String store) { this.store = store; }
+
+        @Override public void init(ProcessorContext context) { rows = context.getStateStore(store); }
+
+        @Override public String transform(String key, String value) {
+            if (value == null) {
+                rows.delete(key);
+                return null;
             }
-        };
-        return named ? table.transformValues(supplier, build.rows("s" + id, Build.TEXT)) : table.transformValues(supplier);
+            String before = rows.get(key);
+            String now = Functions.add(before == null ? "" : before, value);
+            rows.put(key, now);
+            return now;
+        }
+
+        @Override public void close() { }
     }
 }
