@@ -15,6 +15,7 @@ mod mermaid;
 mod node;
 mod partitions;
 mod patterns;
+mod routing;
 mod stateful;
 mod version;
 mod windows;
