@@ -112,3 +112,20 @@ fn a_grace_needs_a_table_with_a_history_that_is_long_enough() {
         assert_eq!(mistakes.iter().map(|mistake| mistake.code).collect::<Vec<_>>(), [code]);
     }
 }
+
+/// The records have come to their end, but the table has not: what waits still has to wait.
+#[test]
+fn records_that_wait_for_late_rows_wait_until_the_table_has_ended_too() {
+    let mut driver = driver(Some(10), true).bounded().unwrap().stepping();
+    record(&mut driver, Some("a"), 100);
+    for (value, time) in [("x", 50), ("z", 120), ("y", 99)] {
+        row(&mut driver, value, time);
+    }
+    let task = driver.tasks()[0];
+    assert!(driver.step(task).unwrap() && driver.step(task).unwrap());
+    assert!(!driver.end_task(task).unwrap(), "the table has two rows more");
+    assert_eq!(out(&mut driver), NONE);
+    while driver.step(task).unwrap() {}
+    assert!(driver.end_task(task).unwrap());
+    assert_eq!(out(&mut driver), ["a/y@100"]);
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::feed::is_ordered;
 use crate::oracle::{
     case::{Case, Fold, Kind, Node, Op, Windows},
-    shape::lineages,
+    shape::{Lineage, lineages},
     twin::topology,
 };
 
@@ -161,6 +161,7 @@ pub fn across_widths(case: &Case) -> Option<Promise> {
         || tasks_go_in_a_loop(case)
         || a_processor_keeps_other_keys(case)
         || a_table_forgets_what_is_asked_for(case)
+        || parts_of_a_record_meet_again(case)
         || time_is_that_of_a_task(case)
         || released_results_feed_a_step(case)
     {
@@ -234,6 +235,14 @@ fn a_processor_keeps_other_keys(case: &Case) -> bool {
     let lineages = lineages(case).unwrap_or_default();
     let keeps = |node: &Node| matches!(node.op, Op::Process { .. } | Op::ProcessValues);
     case.nodes.iter().any(|node| keeps(node) && lineages.get(node.of[0]).is_none_or(|above| above.key_changed))
+}
+
+/// What became of one record goes to several tasks, and comes together again behind a second repartition: its parts have
+/// one time, and their order is that of the tasks.
+fn parts_of_a_record_meet_again(case: &Case) -> bool {
+    let lineages = lineages(case).unwrap_or_default();
+    let meets = |(node, lineage): (&Node, &Lineage)| minds_order(&node.op) && lineage.repartitions() > 1;
+    case.nodes.iter().zip(&lineages).any(meets)
 }
 
 /// Records that wait for a join's grace ask a table for its past, and how long it knows that depends on the time of its task.
