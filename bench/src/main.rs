@@ -1,6 +1,7 @@
-//! Headwater's measurements: each figure a ratio to a bare rival within one run, by CPU time, in interleaved pairs.
+//! Headwater's measurements, by CPU time: each figure a ratio to a rival within one run, in interleaved pairs; of Nexmark
+//! also events per second.
 //!
-//! `./dev bench [--quick] [NAME ...]`. Names: chain, log, flights. Figures go to stdout, and with everything measured
+//! `./dev bench [--quick] [NAME ...]`. Names: chain, nexmark, java, log, flights. Figures go to stdout, and with everything measured
 //! to `bench/results/latest.json`; with `--quick` nothing is written, and the figures only show that all still runs.
 
 #![expect(clippy::print_stdout, reason = "the figures are this program's results")]
@@ -10,11 +11,17 @@ mod driver_chain;
 mod fed_log;
 mod feed;
 mod flights;
+mod java_rival;
 mod log_throughput;
 mod measure;
+mod memory_topics;
 #[path = "../../examples/flights/model.rs"]
 mod model;
+#[path = "../nexmark/mod.rs"]
+mod nexmark;
 mod outcome;
+mod pipeline;
+mod pipeline_env;
 mod rocks_rival;
 #[path = "../../examples/flights/topology.rs"]
 mod topology;
@@ -39,15 +46,25 @@ const FULL: Effort = Effort { pairs: 7, shrink: 1 };
 const QUICK: Effort = Effort { pairs: 2, shrink: 10 };
 
 type Measurement = fn(Effort) -> Outcome<Vec<Figure>>;
-const MEASUREMENTS: [(&str, Measurement); 3] =
-    [("chain", chain), ("log", log_throughput::measure), ("flights", flights::measure)];
+const MEASUREMENTS: [(&str, Measurement); 5] = [
+    ("chain", chain),
+    ("nexmark", nexmark::measure),
+    ("java", java_rival::measure),
+    ("log", log_throughput::measure),
+    ("flights", flights::measure),
+];
 
 const HELP: &str = "Usage: ./dev bench [--quick] [NAME ...]
 
-Measures Headwater against bare rivals, by CPU time, in interleaved pairs; prints the median (least .. greatest) of the
+Measures Headwater against its rivals, by CPU time, in interleaved pairs; prints the median (least .. greatest) of the
 pairs' ratios and writes them to bench/results/latest.json if everything was measured.
 
-  NAME      chain, log, flights; all of them if none is given
+  NAME      all of these if none is given:
+            chain    operators and a count, beside a bare loop
+            nexmark  the queries of an auction house, in thousands of events per second
+            java     windows, a join and the chain, beside Kafka Streams' test driver; needs a JDK and Maven
+            log      the embedded log, beside bare RocksDB
+            flights  the demo's processing, beside a bare loop
   --quick   a tenth of the records and two pairs: shows that all still runs, in some seconds; writes nothing
 
 Exit codes: 0 measured (also where a goal is missed), 1 a measurement failed, 2 wrong arguments.";
@@ -89,7 +106,9 @@ fn run(effort: Effort, names: &[String]) -> Outcome<()> {
     println!("{machine}\nmedian (least .. greatest) of {} pairs, by CPU time", effort.pairs);
     let mut figures = Vec::new();
     for (name, measure) in MEASUREMENTS {
-        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+        if names.is_empty() && name == "java" && !java_rival::is_possible() {
+            println!("\njava: not measured, as java, javac or mvn is missing here; `./dev bench java` installs them");
+        } else if names.is_empty() || names.iter().any(|wanted| wanted == name) {
             eprintln!("measuring: {name}");
             for figure in measure(effort)? {
                 print(&figure);

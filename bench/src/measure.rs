@@ -82,6 +82,15 @@ pub fn interleave(
     Ok(times)
 }
 
+/// The times of `work` in seconds, once more than `times` done: the first only warms up.
+///
+/// # Errors
+/// What `work` returns.
+pub fn repeat(times: usize, mut work: impl FnMut() -> Outcome<Duration>) -> Outcome<Vec<f64>> {
+    work()?;
+    (0..times).map(|_| Ok(work()?.as_secs_f64())).collect()
+}
+
 impl Pairs {
     /// How many times the rival's CPU Headwater takes.
     pub fn cost(&self) -> Spread {

@@ -60,13 +60,14 @@ impl Jvm {
     }
 }
 
-/// The class path that `tests/oracle/build-java` prints.
+/// The class path that `tests/java/build` prints.
 fn classes() -> String {
     if let Ok(classes) = std::env::var("HEADWATER_ORACLE_CLASSES") {
         return classes;
     }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/build-java");
-    let built = Command::new(script).stderr(Stdio::inherit()).output().unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/java/build");
+    let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/java");
+    let built = Command::new(script).arg(sources).stderr(Stdio::inherit()).output().unwrap();
     assert!(built.status.success(), "{script} failed");
     String::from_utf8(built.stdout).unwrap().trim().to_owned()
 }

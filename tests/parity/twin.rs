@@ -61,9 +61,13 @@ pub struct Place<'a> {
 
 /// Builds Java's side and returns its class path.
 pub fn java_class_path() -> Outcome<String> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/java-twin");
-    let built =
-        Command::new(&script).stderr(Stdio::inherit()).output().map_err(|e| format!("{}: {e}", script.display()))?;
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let script = tests.join("java/build");
+    let built = Command::new(&script)
+        .arg(tests.join("parity"))
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|e| format!("{}: {e}", script.display()))?;
     if !built.status.success() {
         return Err(format!("{} failed", script.display()).into());
     }

@@ -1,6 +1,6 @@
 //! A real Apache Kafka for tests: one broker on loopback, started from Kafka's own jars.
 //!
-//! The jars come from `tests/kafka/fetch-jars`; Java 17 must be on the path.
+//! The jars come from `tests/java/build`; Java 17 must be on the path.
 
 use std::{
     fs,
@@ -174,7 +174,7 @@ fn libs() -> Result<PathBuf> {
     });
     match libs {
         Some(libs) if libs.join(".complete").exists() => Ok(libs),
-        _ => Err(cannot("find Kafka's jars", "run tests/kafka/fetch-jars first")),
+        _ => Err(cannot("find Kafka's jars", "run tests/java/build first")),
     }
 }
 
@@ -221,5 +221,5 @@ auto.create.topics.enable=false
 
 fn cannot(what: &str, why: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Unavailable, "HW0323", format!("the Kafka broker for tests cannot {what}: {why}"))
-        .help("it needs Java 17 on the path and the jars of tests/kafka/fetch-jars")
+        .help("it needs Java 17 on the path and the jars of tests/java/build")
 }
