@@ -195,27 +195,6 @@ impl Plan {
         found
     }
 
-    /// As [`Plan::sources_of`], with the sources of the tables that `id` or a step above it looks into: only when these have
-    /// ended, too, is it known what it makes of its records.
-    pub(crate) fn sources_behind(&self, id: NodeId) -> Vec<NodeId> {
-        let (mut found, mut open) = (Vec::new(), vec![id]);
-        while let Some(node) = open.pop().and_then(|at| self.node(at)) {
-            let reads = match &node.kind {
-                NodeKind::Source { .. } => true,
-                NodeKind::Repartition { topic, .. } => topic.is_some(),
-                _ => false,
-            };
-            if node.id != id && reads {
-                found.push(node.id);
-            } else {
-                open.extend(node.parents.iter().chain(node.kind.reads()));
-            }
-        }
-        found.sort_unstable();
-        found.dedup();
-        found
-    }
-
     /// Whether sub-topology `part` makes something of the order in which its inputs' records come, so that a bounded run
     /// must take them in the order of their senders' time: a step of its own does, or one below a repartition topic that
     /// it writes.

@@ -66,7 +66,6 @@ struct Seen {
 fn case(seed: u64) -> Case {
     let mut random = Random::new(seed);
     let mut case = generate::topology(&mut random, |case| intended::allowed(case) && promises::allowed(case));
-    case.cached = false;
     case.steps = steps(&mut random, &generate::topics(&case), false, true);
     promises::remember_nothing_outside_of_stores(&mut case);
     feed::settle(&mut case);

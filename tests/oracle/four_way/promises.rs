@@ -36,12 +36,23 @@ pub struct Promise {
 }
 
 impl Promise {
-    fn everything() -> Self {
-        Self { whole: true, everywhere: How::Same, out: BTreeMap::new(), others: How::Same, stores: BTreeMap::new() }
+    /// Everything, but of tables whose changes depend on when they are asked for or committed, where they end. The time of a
+    /// foreign-key join's row is that of the side which changed it last.
+    fn everything(case: &Case) -> Self {
+        let hasty = changes_by_chance(case);
+        let joined = |id: &usize| matches!(case.nodes[*id].op, Op::ForeignKeyJoin { .. });
+        Self {
+            whole: !hasty.iter().any(joined),
+            everywhere: How::Same,
+            others: How::Same,
+            stores: hasty.iter().filter(|id| joined(id)).map(|id| (format!("s{id}"), How::SameInTheEnd)).collect(),
+            out: hasty.into_iter().map(|id| (id, How::SameInTheEnd)).collect(),
+        }
     }
 
     fn nothing() -> Self {
-        Self { whole: false, others: How::Unsaid, everywhere: How::Unsaid, ..Self::everything() }
+        let (none, unsaid) = (BTreeMap::new(), How::Unsaid);
+        Self { whole: false, others: unsaid, everywhere: unsaid, out: BTreeMap::new(), stores: none }
     }
 
     pub fn out(&self, node: usize) -> How {
@@ -66,7 +77,26 @@ impl Promise {
 
 /// Whether the topology is one of those that are run at all.
 pub fn allowed(case: &Case) -> bool {
-    !foreign_keys_are_joined(case)
+    let hasty = changes_by_chance(case);
+    !case.nodes.iter().any(|node| node.of.iter().any(|of| hasty.contains(of)))
+}
+
+/// The steps of which changes are left out or come twice by chance, so that only their last ones are promised, and nothing of
+/// what is made of them: a cached table sends what has changed at each commit; and in a foreign-key join a row may change
+/// before it is answered.
+fn changes_by_chance(case: &Case) -> Vec<usize> {
+    let by_chance = |node: &Node| match &node.op {
+        Op::ForeignKeyJoin { .. } => true,
+        Op::Aggregate { on_close, .. } => case.cached && !on_close,
+        Op::Cogroup { .. } | Op::ToTable | Op::Table { .. } | Op::TableGroupBy { .. } => case.cached,
+        Op::TableTransformValues { .. } => case.cached,
+        Op::TableFilter { named, .. }
+        | Op::TableFilterNot { named, .. }
+        | Op::TableMapValues { named, .. }
+        | Op::TableJoin { named, .. } => case.cached && *named,
+        _ => false,
+    };
+    (0..case.nodes.len()).filter(|id| by_chance(&case.nodes[*id])).collect()
 }
 
 /// How often a timer has ticked is a number in the twin's processor, outside of its store: a crash sets it back. So all
@@ -86,8 +116,10 @@ pub fn of_bounded_runs(case: &Case, width: i32) -> Promise {
         return Promise::nothing();
     }
     let unsaid = if width > 1 { below_released_joins(case) } else { Vec::new() };
-    let whole = unsaid.is_empty();
-    Promise { out: unsaid.into_iter().map(|id| (id, How::Unsaid)).collect(), whole, ..Promise::everything() }
+    let mut promise = Promise::everything(case);
+    promise.whole &= unsaid.is_empty();
+    promise.out.extend(unsaid.into_iter().map(|id| (id, How::Unsaid)));
+    promise
 }
 
 /// Behind several upstream tasks a join that waits releases what has found no partner when it hears how far they are. When
@@ -111,11 +143,6 @@ fn below_released_joins(case: &Case) -> Vec<usize> {
         }
     }
     unsaid
-}
-
-/// The halves of a foreign-key join take each other's records as they come: a row may change before it is answered.
-fn foreign_keys_are_joined(case: &Case) -> bool {
-    case.nodes.iter().any(|node| matches!(node.op, Op::ForeignKeyJoin { .. }))
 }
 
 /// Nobody waits in a loop, so records meet there as they come.
@@ -145,13 +172,13 @@ fn tasks_go_in_a_loop(case: &Case) -> bool {
 /// In a live run, if its records meet in the order in which a bounded run takes them.
 pub fn of_live_runs(case: &Case, width: i32) -> Option<Promise> {
     (!(tasks_go_in_a_loop(case) || ways_meet(case) || sources_meet(case) || width > 1 && tasks_meet(case)))
-        .then(Promise::everything)
+        .then(|| Promise::everything(case))
 }
 
 /// On the driver, which takes each record through all tasks before the next one, if that is the order of a bounded run.
 pub fn of_driven_runs(case: &Case, width: i32) -> Option<Promise> {
     let ordered = width == 1 && is_ordered(case) && !ways_meet(case) && !tasks_go_in_a_loop(case);
-    if ordered { Some(Promise::everything()) } else { of_live_runs(case, width) }
+    if ordered { Some(Promise::everything(case)) } else { of_live_runs(case, width) }
 }
 
 /// With topics of other widths.
@@ -169,14 +196,10 @@ pub fn across_widths(case: &Case) -> Option<Promise> {
     }
     let stores = (0..case.nodes.len()).filter(|id| keeps_plain_rows(&case.nodes[*id])).map(|id| format!("s{id}"));
     let releases = case.nodes.iter().any(|node| is_released_by_time(&node.op));
-    let out = |id| (id, if releases { How::SameButHeaders } else { How::Same });
-    Some(Promise {
-        whole: true,
-        everywhere: How::Same,
-        out: (0..case.nodes.len()).map(out).collect(),
-        others: How::Unsaid,
-        stores: stores.map(|store| (store, How::Same)).collect(),
-    })
+    let everything = Promise::everything(case);
+    let everywhere = if releases { How::SameButHeaders } else { How::Same };
+    let stores = stores.map(|store| (store, How::Same)).chain(everything.stores.clone()).collect();
+    Some(Promise { everywhere, others: How::Unsaid, stores, ..everything })
 }
 
 /// Records of one topic meet by several ways, in the order in which the tasks between commit. A bounded run has an order of
