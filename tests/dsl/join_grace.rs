@@ -112,3 +112,43 @@ fn a_grace_needs_a_table_with_a_history_that_is_long_enough() {
         assert_eq!(mistakes.iter().map(|mistake| mistake.code).collect::<Vec<_>>(), [code]);
     }
 }
+
+/// The records have come to their end, but the table has not: what waits still has to wait.
+#[test]
+fn records_that_wait_for_late_rows_wait_until_the_table_has_ended_too() {
+    let mut driver = driver(Some(10), true).bounded().unwrap().stepping();
+    record(&mut driver, Some("a"), 100);
+    for (value, time) in [("x", 50), ("z", 120), ("y", 99)] {
+        row(&mut driver, value, time);
+    }
+    let task = driver.tasks()[0];
+    assert!(driver.step(task).unwrap() && driver.step(task).unwrap());
+    assert!(!driver.end_task(task).unwrap(), "the table has two rows more");
+    assert_eq!(out(&mut driver), NONE);
+    while driver.step(task).unwrap() {}
+    assert!(driver.end_task(task).unwrap());
+    assert_eq!(out(&mut driver), ["a/y@100"]);
+}
+
+/// What an outer join releases at the end meets the rows that a table has at its own end.
+#[test]
+fn what_is_released_at_the_end_meets_a_table_that_has_ended_too() {
+    let app = StreamsBuilder::new("demo");
+    let rows = app.table::<String, String>("table", Text, Materialized::with("rows", Text, Text));
+    let [left, right] = ["left", "right"].map(|topic| app.stream::<String, String>(topic, Text));
+    let windows = JoinWindows::of(10).no_grace();
+    let pairs = left.left_join_stream(&right, |l, _| l, windows, StreamJoined::with("pairs", Text, Text, Text));
+    pairs
+        .left_join_table(&rows, |l, r| l + "/" + &r.unwrap_or_default(), Joined::with("j", Text, Text))
+        .to("out", Text);
+    let driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    let mut driver = driver.bounded().unwrap().stepping();
+    driver.input::<String, String>("left", Text).pipe(&mut driver, "k".into(), "a".into(), 100).unwrap();
+    row(&mut driver, "late", 200);
+    let task = driver.tasks()[0];
+    assert!(driver.step(task).unwrap());
+    assert!(!driver.end_task(task).unwrap());
+    assert!(driver.step(task).unwrap());
+    assert!(driver.end_task(task).unwrap());
+    assert_eq!(out(&mut driver), ["a/late@100"]);
+}

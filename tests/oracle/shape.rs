@@ -67,7 +67,12 @@ impl Lineage {
 
     /// Whether its records went through a repartition topic.
     pub fn is_behind_repartition(&self) -> bool {
-        self.lanes.values().flatten().any(|way| !way.is_empty())
+        self.repartitions() > 0
+    }
+
+    /// Through how many its records went at most.
+    pub fn repartitions(&self) -> usize {
+        self.lanes.values().flatten().map(Vec::len).max().unwrap_or_default()
     }
 
     /// Whether records of one source meet here that came by different tasks: their order is nobody's promise.

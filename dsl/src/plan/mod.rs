@@ -9,6 +9,7 @@ mod closing;
 mod cut;
 mod describe;
 mod diff;
+mod ends;
 mod kafka;
 mod lineage;
 mod mermaid;

@@ -235,6 +235,9 @@ impl Plan {
     /// Whether the tasks that read repartition `id` are above those that write it, too, as within a foreign-key join.
     /// Who waits there for what the others still send waits for himself, so nobody does.
     pub(crate) fn is_in_a_loop(&self, id: NodeId) -> bool {
+        if !matches!(self.node(id).map(|node| &node.kind), Some(NodeKind::Repartition { .. })) {
+            return false;
+        }
         let (Some(writer), Some(reader)) = (self.upstream_of(id), self.reader_of(id)) else { return false };
         let (mut open, mut seen) = (vec![reader], Vec::new());
         while let Some(part) = open.pop() {

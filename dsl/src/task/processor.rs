@@ -139,7 +139,7 @@ impl ProcessorTask {
             });
         }
         builder.finish()?;
-        context.note_sources(|id| plan.sources_of(id));
+        context.note_sources(|id| plan.ends_with(id));
         let commit_steps = CommitSteps(context.commit_steps());
         let _ = context.topics.set(sources.iter().map(|source| source.topic.clone()).collect());
         let task = Self { context, sources, commit_steps, names: node_names(plan), failures, ended: BTreeSet::new() };

@@ -66,7 +66,6 @@ struct Seen {
 fn case(seed: u64) -> Case {
     let mut random = Random::new(seed);
     let mut case = generate::topology(&mut random, |case| intended::allowed(case) && promises::allowed(case));
-    case.cached = false;
     case.steps = steps(&mut random, &generate::topics(&case), false, true);
     promises::remember_nothing_outside_of_stores(&mut case);
     feed::settle(&mut case);
@@ -102,7 +101,7 @@ fn judge(place: Option<&Place>, case: &Case, seed: u64) -> Result<Seen, Apart> {
 
 /// Runs the case on the driver with topics of `width` partitions in all ways; returns what it gives.
 fn driven(case: &Case, width: i32, seed: u64) -> Result<Outcome, Apart> {
-    let promise = promises::of_bounded_runs(case);
+    let promise = promises::of_bounded_runs(case, width);
     let by_chance = |seed, crashes| on_driver(case, width, Drive::ByChance { seed, crashes });
     let first = by_chance(seed, false);
     let one = format!("driver by chance, {width} partitions");
@@ -129,7 +128,7 @@ fn logged(place: &Place, case: &Case, width: i32, seed: u64, driven: &Outcome, s
         _ => Way::Bounded,
     };
     seen.live += usize::from(way == Way::Live);
-    let bounded = promises::of_bounded_runs(case);
+    let bounded = promises::of_bounded_runs(case, width);
     let one = format!("driver, {width} partitions");
     let first = log.run(1, threads, way, seed);
     same(&one, driven, &format!("log {way:?}, {threads} threads"), &first, live.as_ref().unwrap_or(&bounded))?;

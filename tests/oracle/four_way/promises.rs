@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::feed::is_ordered;
 use crate::oracle::{
     case::{Case, Fold, Kind, Node, Op, Windows},
-    shape::lineages,
+    shape::{Lineage, lineages},
     twin::topology,
 };
 
@@ -25,6 +25,8 @@ pub enum How {
 /// What two ways of running a case must agree in.
 #[derive(Debug, Clone)]
 pub struct Promise {
+    /// Whether counters are compared.
+    whole: bool,
     /// How nodes' results are compared that are not in `out`.
     everywhere: How,
     out: BTreeMap<usize, How>,
@@ -34,26 +36,40 @@ pub struct Promise {
 }
 
 impl Promise {
-    fn everything() -> Self {
-        Self { everywhere: How::Same, out: BTreeMap::new(), others: How::Same, stores: BTreeMap::new() }
+    /// Everything, but of tables whose changes depend on when they are asked for or committed, where they end. The time of a
+    /// foreign-key join's row is that of the side which changed it last.
+    fn everything(case: &Case) -> Self {
+        let hasty = changes_by_chance(case);
+        let joined = |id: &usize| matches!(case.nodes[*id].op, Op::ForeignKeyJoin { .. });
+        Self {
+            whole: !hasty.iter().any(joined),
+            everywhere: How::Same,
+            others: How::Same,
+            stores: hasty.iter().filter(|id| joined(id)).map(|id| (format!("s{id}"), How::SameInTheEnd)).collect(),
+            out: hasty.into_iter().map(|id| (id, How::SameInTheEnd)).collect(),
+        }
     }
 
     fn nothing() -> Self {
-        Self { others: How::Unsaid, everywhere: How::Unsaid, ..Self::everything() }
+        let (none, unsaid) = (BTreeMap::new(), How::Unsaid);
+        Self { whole: false, others: unsaid, everywhere: unsaid, out: BTreeMap::new(), stores: none }
     }
 
     pub fn out(&self, node: usize) -> How {
         self.out.get(&node).copied().unwrap_or(self.everywhere)
     }
 
+    /// A store is called by its node: `s3`, `s3-this-join-store`, `p4`.
     pub fn store(&self, store: &str) -> How {
-        self.stores.get(store).copied().unwrap_or(self.others)
+        let digits: String = store.chars().skip(1).take_while(char::is_ascii_digit).collect();
+        let unsaid = digits.parse().is_ok_and(|node| self.out(node) == How::Unsaid);
+        if unsaid { How::Unsaid } else { self.stores.get(store).copied().unwrap_or(self.others) }
     }
 
     /// Those that are compared: each process reads a global table once, so only its first run counts what it leaves out.
     pub fn counters<'a>(&self, counters: &'a BTreeMap<String, i64>) -> BTreeMap<&'a str, i64> {
         let of_global = |name: &str| name.strip_prefix("null-key:g").is_some_and(|id| id.parse::<usize>().is_ok());
-        let compared = |name: &&str| self.everywhere != How::Unsaid && !of_global(name);
+        let compared = |name: &&str| self.whole && !of_global(name);
         let named = counters.iter().map(|(name, count)| (name.as_str(), *count));
         named.filter(|(name, _)| compared(name)).collect()
     }
@@ -61,7 +77,26 @@ impl Promise {
 
 /// Whether the topology is one of those that are run at all.
 pub fn allowed(case: &Case) -> bool {
-    !foreign_keys_are_joined(case)
+    let hasty = changes_by_chance(case);
+    !case.nodes.iter().any(|node| node.of.iter().any(|of| hasty.contains(of)))
+}
+
+/// The steps of which changes are left out or come twice by chance, so that only their last ones are promised, and nothing of
+/// what is made of them: a cached table sends what has changed at each commit; and in a foreign-key join a row may change
+/// before it is answered.
+fn changes_by_chance(case: &Case) -> Vec<usize> {
+    let by_chance = |node: &Node| match &node.op {
+        Op::ForeignKeyJoin { .. } => true,
+        Op::Aggregate { on_close, .. } => case.cached && !on_close,
+        Op::Cogroup { .. } | Op::ToTable | Op::Table { .. } | Op::TableGroupBy { .. } => case.cached,
+        Op::TableTransformValues { .. } => case.cached,
+        Op::TableFilter { named, .. }
+        | Op::TableFilterNot { named, .. }
+        | Op::TableMapValues { named, .. }
+        | Op::TableJoin { named, .. } => case.cached && *named,
+        _ => false,
+    };
+    (0..case.nodes.len()).filter(|id| by_chance(&case.nodes[*id])).collect()
 }
 
 /// How often a timer has ticked is a number in the twin's processor, outside of its store: a crash sets it back. So all
@@ -74,14 +109,40 @@ pub fn remember_nothing_outside_of_stores(case: &mut Case) {
     }
 }
 
-/// In bounded runs over equal topics everything is the same, unless tasks read what they make themselves.
-pub fn of_bounded_runs(case: &Case) -> Promise {
-    if tasks_go_in_a_loop(case) { Promise::nothing() } else { Promise::everything() }
+/// In bounded runs over equal topics everything is the same, unless tasks read what they make themselves, and but for what
+/// joins that wait make of others' records.
+pub fn of_bounded_runs(case: &Case, width: i32) -> Promise {
+    if tasks_go_in_a_loop(case) {
+        return Promise::nothing();
+    }
+    let unsaid = if width > 1 { below_released_joins(case) } else { Vec::new() };
+    let mut promise = Promise::everything(case);
+    promise.whole &= unsaid.is_empty();
+    promise.out.extend(unsaid.into_iter().map(|id| (id, How::Unsaid)));
+    promise
 }
 
-/// The halves of a foreign-key join take each other's records as they come: a row may change before it is answered.
-fn foreign_keys_are_joined(case: &Case) -> bool {
-    case.nodes.iter().any(|node| matches!(node.op, Op::ForeignKeyJoin { .. }))
+/// Behind several upstream tasks a join that waits releases what has found no partner when it hears how far they are. When
+/// that is, in relation to other records, depends on commits; so does what a step makes of both that minds their order, and
+/// what a table with history then still knows of the past. Open: a bounded run could move time with each record it takes,
+/// as it takes them in the order of the senders' times; then none of this would depend on commits.
+fn below_released_joins(case: &Case) -> Vec<usize> {
+    let Some(lineages) = lineages(case) else { return (0..case.nodes.len()).collect() };
+    let (mut released, mut unsaid) = (vec![false; case.nodes.len()], Vec::new());
+    for (id, node) in case.nodes.iter().enumerate() {
+        let above = node.of.iter().any(|of| released[*of]);
+        let waits = match &node.op {
+            Op::JoinStreams { kind, .. } => *kind != Kind::Inner,
+            Op::JoinTable { grace, .. } => grace.is_some(),
+            _ => false,
+        };
+        released[id] = above || waits && lineages[id].is_behind_repartition();
+        let asks_the_past = matches!(node.op, Op::JoinTable { grace: Some(_), .. }) && released[id];
+        if node.of.iter().any(|of| unsaid.contains(of)) || above && minds_order(&node.op) || asks_the_past {
+            unsaid.push(id);
+        }
+    }
+    unsaid
 }
 
 /// Nobody waits in a loop, so records meet there as they come.
@@ -111,13 +172,13 @@ fn tasks_go_in_a_loop(case: &Case) -> bool {
 /// In a live run, if its records meet in the order in which a bounded run takes them.
 pub fn of_live_runs(case: &Case, width: i32) -> Option<Promise> {
     (!(tasks_go_in_a_loop(case) || ways_meet(case) || sources_meet(case) || width > 1 && tasks_meet(case)))
-        .then(Promise::everything)
+        .then(|| Promise::everything(case))
 }
 
 /// On the driver, which takes each record through all tasks before the next one, if that is the order of a bounded run.
 pub fn of_driven_runs(case: &Case, width: i32) -> Option<Promise> {
     let ordered = width == 1 && is_ordered(case) && !ways_meet(case) && !tasks_go_in_a_loop(case);
-    if ordered { Some(Promise::everything()) } else { of_live_runs(case, width) }
+    if ordered { Some(Promise::everything(case)) } else { of_live_runs(case, width) }
 }
 
 /// With topics of other widths.
@@ -125,6 +186,9 @@ pub fn across_widths(case: &Case) -> Option<Promise> {
     if !is_ordered(case)
         || ways_meet(case)
         || tasks_go_in_a_loop(case)
+        || a_processor_keeps_other_keys(case)
+        || a_table_forgets_what_is_asked_for(case)
+        || parts_of_a_record_meet_again(case)
         || time_is_that_of_a_task(case)
         || released_results_feed_a_step(case)
     {
@@ -132,13 +196,10 @@ pub fn across_widths(case: &Case) -> Option<Promise> {
     }
     let stores = (0..case.nodes.len()).filter(|id| keeps_plain_rows(&case.nodes[*id])).map(|id| format!("s{id}"));
     let releases = case.nodes.iter().any(|node| is_released_by_time(&node.op));
-    let out = |id| (id, if releases { How::SameButHeaders } else { How::Same });
-    Some(Promise {
-        everywhere: How::Same,
-        out: (0..case.nodes.len()).map(out).collect(),
-        others: How::Unsaid,
-        stores: stores.map(|store| (store, How::Same)).collect(),
-    })
+    let everything = Promise::everything(case);
+    let everywhere = if releases { How::SameButHeaders } else { How::Same };
+    let stores = stores.map(|store| (store, How::Same)).chain(everything.stores.clone()).collect();
+    Some(Promise { everywhere, others: How::Unsaid, stores, ..everything })
 }
 
 /// Records of one topic meet by several ways, in the order in which the tasks between commit. A bounded run has an order of
@@ -197,6 +258,14 @@ fn a_processor_keeps_other_keys(case: &Case) -> bool {
     let lineages = lineages(case).unwrap_or_default();
     let keeps = |node: &Node| matches!(node.op, Op::Process { .. } | Op::ProcessValues);
     case.nodes.iter().any(|node| keeps(node) && lineages.get(node.of[0]).is_none_or(|above| above.key_changed))
+}
+
+/// What became of one record goes to several tasks, and comes together again behind a second repartition: its parts have
+/// one time, and their order is that of the tasks.
+fn parts_of_a_record_meet_again(case: &Case) -> bool {
+    let lineages = lineages(case).unwrap_or_default();
+    let meets = |(node, lineage): (&Node, &Lineage)| minds_order(&node.op) && lineage.repartitions() > 1;
+    case.nodes.iter().zip(&lineages).any(meets)
 }
 
 /// Records that wait for a join's grace ask a table for its past, and how long it knows that depends on the time of its task.
