@@ -15,6 +15,7 @@ pages! {
     introduction "introduction.md"
     joins "joins.md"
     processors "processors.md"
+    reading_state "reading-state.md"
     replay "replay.md"
     streams "streams.md"
     tables "tables.md"

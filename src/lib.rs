@@ -25,6 +25,7 @@
 //!
 //! * [`prelude`] has the words a topology is written in.
 //! * [`testing`] runs one in a unit test.
+//! * [`runtime`] runs one for real ([`App`](runtime::App)) and reads its stores while it runs.
 //! * [`cli`] gives a program its whole command line: run, replay, compare, describe, topics, snapshots.
 //! * [`sinks`] are Iceberg tables and Parquet directories, and the trait for others.
 //! * [`dsl`], [`log`] and [`state`] are the layers below, for programs that do more with them.

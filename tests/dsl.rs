@@ -24,6 +24,7 @@ mod dsl {
     mod processors;
     mod punctuation;
     mod quality;
+    mod retained_windows;
     mod routing;
     mod sessions;
     mod set_aside;

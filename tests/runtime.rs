@@ -9,8 +9,10 @@ mod runtime {
     mod on_kafka;
     mod order;
     mod processors;
+    mod reading;
     mod replay;
     mod restart;
+    mod restored_from_source;
     mod set_aside;
     mod snapshots;
     mod sources;

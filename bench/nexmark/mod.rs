@@ -36,7 +36,7 @@ use crate::{
 };
 
 const SEED: u64 = 20_150_715;
-const EVENTS: usize = 1_000_000;
+const EVENTS: usize = 500_000;
 /// Events between two commits.
 const ROUND: usize = 50_000;
 
@@ -136,6 +136,7 @@ pub fn measure(effort: Effort) -> Outcome<Vec<Figure>> {
 
 impl Query {
     fn figure(&self, events: &[Event], feed: &Feed, effort: Effort) -> Outcome<Figure> {
+        eprintln!("measuring: {}", self.name);
         let topology = (self.topology)()?;
         let check = (self.check)(events);
         let run = |state: State<'_>| {
@@ -176,9 +177,9 @@ mod tests {
 
     #[test]
     fn every_query_answers_what_is_worked_out_by_hand() {
-        for seed in [1, 2, 3] {
+        for seed in [1, 2] {
             // More than two windows of ten seconds.
-            let events: Vec<Event> = Generator::new(seed).take(230_000).collect();
+            let events: Vec<Event> = Generator::new(seed).take(210_000).collect();
             let feed = Feed::new(&events, ROUND).unwrap();
             for query in &QUERIES {
                 let topology = (query.topology)().unwrap();
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_wrong_answer_is_noticed() {
-        let events: Vec<Event> = Generator::new(1).take(230_000).collect();
+        let events: Vec<Event> = Generator::new(1).take(60_000).collect();
         let feed = Feed::new(&events, ROUND).unwrap();
         // One event less than was read, or one that differs, and the answer is another one.
         let fewer = events.get(..events.len() - 1).unwrap();

@@ -1,52 +1,54 @@
-//! Surroundings of a task with its stores in memory and nothing else around it.
+//! Surroundings of a task with its stores in memory, or where they are said to be, and nothing else around it.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
+use std::{cell::RefCell, ops::ControlFlow, rc::Rc, sync::Arc};
 
-use headwater::dsl::{GlobalReader, TaskEnv, ThreadWriters, TopicWriter};
-use headwater_core::{
-    Clock, Error, ErrorKind, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader, SystemClock,
+use headwater::{
+    dsl::{GlobalReader, Plan, ProcessorTask, TaskEnv, ThreadWriters, TopicWriter},
+    state::{StoreChanges, TaskStore},
 };
-
-/// A store that its task reads and its commits write.
-#[derive(Default)]
-struct SharedStore(RefCell<MemoryStore>);
-
-impl StoreReader for SharedStore {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.0.borrow().get(key)
-    }
-
-    fn range(&self, from: &[u8], to: Option<&[u8]>, visit: &mut RangeVisitor<'_>) -> Result<()> {
-        self.0.borrow().range(from, to, visit)
-    }
-}
+use headwater_core::{Clock, Error, ErrorKind, Result, SinkContext, StoreReader, SystemClock};
 
 /// The surroundings.
-#[derive(Default)]
 pub struct MemoryEnv {
-    stores: RefCell<BTreeMap<String, Rc<SharedStore>>>,
+    stores: TaskStore,
+    changes: RefCell<StoreChanges>,
     writers: ThreadWriters,
 }
 
 impl MemoryEnv {
-    fn shared(&self, store: &str) -> Rc<SharedStore> {
-        self.stores.borrow_mut().entry(store.to_owned()).or_default().clone()
+    /// Surroundings with the stores of `plan` in memory, empty.
+    pub fn new(plan: &Plan) -> Self {
+        Self::over(TaskStore::in_memory(&plan.stores.keys().cloned().collect::<Vec<_>>()))
     }
 
-    /// Applies a committed change.
-    pub fn write(&self, store: &str, key: &[u8], value: Option<&[u8]>) {
-        self.shared(store).0.borrow_mut().write(key, value);
+    /// Surroundings with these stores.
+    pub fn over(stores: TaskStore) -> Self {
+        Self { stores, changes: RefCell::default(), writers: ThreadWriters::default() }
+    }
+
+    /// Applies the changes of a commit at once, as the runtime does.
+    ///
+    /// # Errors
+    /// If a row cannot be encoded or the stores cannot be written.
+    pub fn apply(&self, task: &ProcessorTask) -> Result<()> {
+        let mut changes = self.changes.borrow_mut();
+        changes.clear();
+        task.changes(&mut |store, key, value| {
+            changes.row(store, key, value);
+            Ok(())
+        })?;
+        self.stores.apply(&changes)
     }
 
     /// The committed rows of a store.
     ///
     /// # Errors
-    /// Never: it is in memory.
+    /// If they cannot be read.
     pub fn values(&self, store: &str) -> Result<Vec<Vec<u8>>> {
         let mut values = Vec::new();
-        self.shared(store).range(&[], None, &mut |_, value| {
+        self.stores.reader(store)?.range(&[], None, &mut |_, value| {
             values.push(value.to_vec());
-            std::ops::ControlFlow::Continue(())
+            ControlFlow::Continue(())
         })?;
         Ok(values)
     }
@@ -58,7 +60,7 @@ impl TaskEnv for MemoryEnv {
     }
 
     fn store(&self, store: &str) -> Result<Rc<dyn StoreReader>> {
-        Ok(self.shared(store))
+        Ok(Rc::new(self.stores.reader(store)?))
     }
 
     fn global(&self, store: &str) -> Result<Arc<dyn GlobalReader>> {

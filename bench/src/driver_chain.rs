@@ -5,15 +5,13 @@ use std::{hint::black_box, time::Duration};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use headwater::{
-    dsl::{Memo, ProcessorTask, decode_row},
-    prelude::*,
-};
-use headwater_core::{BatchBuilder, Headers, RecordBatch, TaskId};
+use headwater::{dsl::decode_row, prelude::*};
+use headwater_core::{BatchBuilder, Headers, RecordBatch};
 
 use crate::{
     Effort, Outcome,
     chain_env::MemoryEnv,
+    drive::Driven,
     measure::{Spread, interleave, on_thread},
     outcome::{Figure, Goal},
 };
@@ -55,6 +53,16 @@ pub fn measure(effort: Effort) -> Outcome<Vec<Figure>> {
 fn without(all: &[f64], source: &[f64], records: usize) -> Spread {
     let rest: Vec<f64> = all.iter().zip(source).map(|(all, source)| all - source).collect();
     Spread::ns_per_record(&rest, records)
+}
+
+/// One run, for counting instructions; returns its number of records.
+///
+/// # Errors
+/// If the counts are wrong.
+pub fn once() -> Outcome<usize> {
+    let records = PASS / 5;
+    drive(&chain()?, &batches(records)?, 1)?;
+    Ok(records)
 }
 
 /// The topology measured, also by the whole runtime.
@@ -117,25 +125,16 @@ pub fn batches(records: usize) -> Outcome<Vec<RecordBatch>> {
 
 /// Runs the batches through a new task, with a commit after each pass.
 fn drive(topology: &Topology, batches: &[RecordBatch], passes: usize) -> Outcome<Duration> {
-    let env = MemoryEnv::default();
-    let id = TaskId { subtopology: 0, partition: 0 };
-    let mut task = ProcessorTask::new(topology, id, Memo::default(), &env)?;
-    let guard = task.panic_guard();
+    let env = MemoryEnv::new(topology.plan());
+    let mut driven = Driven::new(topology, &env)?;
     let time = on_thread(|| {
         for _ in 0..passes {
-            for batch in batches {
-                guard.run(|| push_all(&mut task, batch))?;
-            }
-            task.before_commit()?;
-            task.changes(&mut |store, key, value| {
-                env.write(store, key, value);
-                Ok(())
-            })?;
-            task.committed();
+            batches.iter().try_for_each(|batch| driven.push(batch))?;
+            driven.commit()?;
         }
         Ok(())
     })?;
-    drop(task);
+    drop(driven);
     if topology.plan().stores.contains_key("counts") {
         let mut counted = 0;
         for row in env.values("counts")? {
@@ -145,15 +144,6 @@ fn drive(topology: &Topology, batches: &[RecordBatch], passes: usize) -> Outcome
         check(counted, batches, passes)?;
     }
     Ok(time)
-}
-
-fn push_all(task: &mut ProcessorTask, batch: &RecordBatch) -> headwater::Result<()> {
-    let mut position = batch.start();
-    while let Some((record, after)) = batch.read_at(position)? {
-        task.process(0, 0, &record)?;
-        position = after;
-    }
-    Ok(())
 }
 
 /// The same work by hand.

@@ -7,11 +7,16 @@
 #![expect(clippy::print_stdout, reason = "the figures are this program's results")]
 
 mod chain_env;
+mod disorder;
+mod drive;
 mod driver_chain;
 mod fed_log;
 mod feed;
 mod flights;
+mod hopping;
+mod instructions;
 mod java_rival;
+mod large_state;
 mod log_throughput;
 mod measure;
 mod memory_topics;
@@ -23,9 +28,13 @@ mod outcome;
 mod pipeline;
 mod pipeline_env;
 mod rocks_rival;
+mod session;
+mod stream_join;
 #[path = "../../examples/flights/topology.rs"]
 mod topology;
+mod tumbling;
 mod whole_chain;
+mod windows;
 
 use std::process::ExitCode;
 
@@ -46,8 +55,13 @@ const FULL: Effort = Effort { pairs: 7, shrink: 1 };
 const QUICK: Effort = Effort { pairs: 2, shrink: 10 };
 
 type Measurement = fn(Effort) -> Outcome<Vec<Figure>>;
-const MEASUREMENTS: [(&str, Measurement); 5] = [
+const MEASUREMENTS: [(&str, Measurement); 10] = [
     ("chain", chain),
+    ("tumbling", |effort| tumbling::TUMBLING.measure(effort)),
+    ("hopping", |effort| hopping::HOPPING.measure(effort)),
+    ("session", |effort| session::SESSION.measure(effort)),
+    ("join", stream_join::measure),
+    ("large-state", large_state::measure),
     ("nexmark", nexmark::measure),
     ("java", java_rival::measure),
     ("log", log_throughput::measure),
@@ -55,19 +69,28 @@ const MEASUREMENTS: [(&str, Measurement); 5] = [
 ];
 
 const HELP: &str = "Usage: ./dev bench [--quick] [NAME ...]
+       ./dev bench --instructions [--keep]
 
 Measures Headwater against its rivals, by CPU time, in interleaved pairs; prints the median (least .. greatest) of the
 pairs' ratios and writes them to bench/results/latest.json if everything was measured.
 
-  NAME      all of these if none is given:
-            chain    operators and a count, beside a bare loop
-            nexmark  the queries of an auction house, in thousands of events per second
-            java     windows, a join and the chain, beside Kafka Streams' test driver; needs a JDK and Maven
-            log      the embedded log, beside bare RocksDB
-            flights  the demo's processing, beside a bare loop
-  --quick   a tenth of the records and two pairs: shows that all still runs, in some seconds; writes nothing
+  NAME            all of these if none is given:
+                  chain        operators and a count, beside a bare loop
+                  tumbling, hopping, session, join
+                               windowed counts and a stream join on the driver, beside the same by hand
+                  large-state  a count over more keys than fit into memory, beside bare RocksDB
+                  nexmark      the queries of an auction house, in thousands of events per second
+                  java         windows, a join and the chain, beside Kafka Streams' test driver; needs a JDK and Maven
+                  log          the embedded log, beside bare RocksDB
+                  flights      the demo's processing, beside a bare loop
+  --quick         a tenth of the records and two pairs: shows that all still runs, in some seconds; writes nothing
+  --instructions  counts instructions per record of the workloads on the driver with valgrind's callgrind, which a
+                  busy machine does not change; prints them beside those kept in bench/results/instructions.json and
+                  fails if one has risen by more than 2 %
+  --keep          writes what was counted there
 
-Exit codes: 0 measured (also where a goal is missed), 1 a measurement failed, 2 wrong arguments.";
+Exit codes: 0 measured (also where a goal is missed), 1 a measurement failed or instructions have risen, 2 wrong
+arguments.";
 
 fn chain(effort: Effort) -> Outcome<Vec<Figure>> {
     let mut figures = driver_chain::measure(effort)?;
@@ -78,7 +101,11 @@ fn chain(effort: Effort) -> Outcome<Vec<Figure>> {
 fn main() -> ExitCode {
     let mut effort = FULL;
     let mut names = Vec::new();
-    for argument in std::env::args().skip(1) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(outcome) = instructions::asked(&arguments) {
+        return exit(outcome);
+    }
+    for argument in &arguments {
         match argument.as_str() {
             "--quick" => effort = QUICK,
             "-h" | "--help" => {
@@ -92,7 +119,11 @@ fn main() -> ExitCode {
             }
         }
     }
-    match run(effort, &names) {
+    exit(run(effort, &names))
+}
+
+fn exit(outcome: Outcome<()>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("headwater-bench: {error}");

@@ -25,5 +25,5 @@ pub use sink::{
     CommitPosition, Descriptor, LineageRange, Sink, SinkCommitter, SinkContext, SinkRecord, SinkSpec, SinkWriter,
     Table, TableRow,
 };
-pub use store::{MemoryStore, RangeVisitor, StoreReader};
+pub use store::{MemoryCursor, MemoryStore, RangeVisitor, StoreCursor, StoreReader, StoredRow};
 pub use varint::{get_varint, get_zigzag, put_varint, put_zigzag};

@@ -1,7 +1,11 @@
 //! What an operator may read of its store: bytes under ordered keys. Writing is the task's: it applies the write
 //! buffer in one batch after the transaction has committed.
 
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::{
+    collections::BTreeMap,
+    ops::{Bound, ControlFlow},
+    sync::Arc,
+};
 
 use crate::Result;
 
@@ -21,6 +25,21 @@ pub trait StoreReader {
     /// # Errors
     /// Of kind `State` if the store cannot be read.
     fn range(&self, from: &[u8], to: Option<&[u8]>, visit: &mut RangeVisitor<'_>) -> Result<()>;
+}
+
+/// A row's key and value.
+pub type StoredRow = (Vec<u8>, Vec<u8>);
+
+/// Walks through rows of one store, all of one version: what is committed meanwhile is not seen.
+pub trait StoreCursor: Send {
+    /// The first row at or after `from` is the next one. May go back.
+    fn seek(&mut self, from: &[u8]);
+
+    /// The next row in key order, below the bound that the cursor was made with; `None` if there is no other.
+    ///
+    /// # Errors
+    /// Of kind `State` if the store cannot be read.
+    fn next(&mut self) -> Result<Option<StoredRow>>;
 }
 
 /// A store in memory: the reference for the real one, and what the test driver uses.
@@ -43,6 +62,38 @@ impl MemoryStore {
                 self.0.remove(key);
             }
         }
+    }
+}
+
+/// Walks through one version of a [`MemoryStore`]; holds all of it in memory.
+#[derive(Debug)]
+pub struct MemoryCursor {
+    rows: Arc<MemoryStore>,
+    /// Where the next row is looked for.
+    from: Bound<Vec<u8>>,
+    to: Option<Vec<u8>>,
+}
+
+impl MemoryCursor {
+    /// Over the rows at or after `from` and, if `to` is given, before `to`.
+    pub fn new(rows: Arc<MemoryStore>, from: &[u8], to: Option<&[u8]>) -> Self {
+        Self { rows, from: Bound::Included(from.to_vec()), to: to.map(<[u8]>::to_vec) }
+    }
+}
+
+impl StoreCursor for MemoryCursor {
+    fn seek(&mut self, from: &[u8]) {
+        self.from = Bound::Included(from.to_vec());
+    }
+
+    fn next(&mut self) -> Result<Option<StoredRow>> {
+        let mut rows = self.rows.0.range((self.from.clone(), Bound::Unbounded));
+        let found = rows.next().filter(|(key, _)| self.to.as_ref().is_none_or(|to| *key < to));
+        let found = found.map(|(key, value)| (key.clone(), value.clone()));
+        if let Some((key, _)) = &found {
+            self.from = Bound::Excluded(key.clone());
+        }
+        Ok(found)
     }
 }
 

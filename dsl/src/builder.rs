@@ -10,7 +10,7 @@ use crate::{
     kstream::KStream,
     ktable::{KTable, declare},
     plan::{GlobalStore, NodeKind, StoreKind, check, cut, insert_repartitions},
-    source::{Decoder, wire_source},
+    source::{Decoder, restorer, wire_source},
     store::{SessionStoreRef, StoreRef, VersionedStoreRef, WindowStoreRef},
     topology::Topology,
     vocab::{Consumed, Materialized, OnFailure, OnUndecodable, Topics},
@@ -67,7 +67,12 @@ impl StreamsBuilder {
         topics: impl Into<Topics>,
         consumed: impl Into<Consumed<K, V>>,
     ) -> KStream<K, V> {
-        let (topics, consumed) = (topics.into(), consumed.into());
+        self.read(topics.into(), consumed.into()).0
+    }
+
+    /// As [`StreamsBuilder::stream`], with what decodes the records.
+    #[track_caller]
+    fn read<K: Data, V: Data>(&self, topics: Topics, consumed: Consumed<K, V>) -> (KStream<K, V>, Arc<Decoder<K, V>>) {
         let dead_letter = match &consumed.on_undecodable {
             OnUndecodable::Fail => None,
             OnUndecodable::DeadLetter(topic) => Some(topic.clone()),
@@ -82,9 +87,10 @@ impl StreamsBuilder {
             dead_letter,
         };
         let decoder = Arc::new(Decoder::new(consumed));
-        let wire = |wiring: &mut Wiring, id| wire_source(wiring, id, decoder);
+        let wired = decoder.clone();
+        let wire = |wiring: &mut Wiring, id| wire_source(wiring, id, wired);
         let id = self.graph.add(name.as_deref(), "source", kind, Vec::new(), wire);
-        KStream::new(self.graph.clone(), id)
+        (KStream::new(self.graph.clone(), id), decoder)
     }
 
     /// Reads `topic` as a table: the latest value per key, kept in a store. A null value (read as a missing
@@ -110,7 +116,24 @@ impl StreamsBuilder {
         consumed: impl Into<Consumed<K, Option<V>>>,
         store: impl Into<Materialized<K, V>>,
     ) -> KTable<K, V> {
-        self.stream(topic, consumed).upsert_into(store.into())
+        let (consumed, store) = (consumed.into(), store.into());
+        let (mistake, restores) = (consumed.not_repeatable(), store.options.source.is_some());
+        let (stream, decoder) = self.read(topic.into(), consumed);
+        let table = stream.upsert_into(store.clone());
+        if restores {
+            self.graph.restore_from(topic, &store.name, restorer(decoder, &store));
+        }
+        if let Some(reason) = mistake.filter(|_| restores) {
+            let help =
+                "take the time from the record, and begin at the earliest one; or let the store have a changelog";
+            self.graph.mistake(
+                table.id,
+                "HW0145",
+                format!("the store cannot be restored from {topic}: {reason}"),
+                help,
+            );
+        }
+        table
     }
 
     /// Reads `topic` in full, all partitions, in every process, before anything else runs: small reference data that a

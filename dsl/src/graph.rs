@@ -6,9 +6,10 @@ use std::{
 };
 
 use crate::{
-    plan::{GlobalStore, Node, NodeId, NodeKind, Plan, StoreSpec},
+    plan::{GlobalStore, Node, NodeId, NodeKind, Plan},
+    store::DeclaredStore,
     vocab::OnFailure,
-    wire::Wiring,
+    wire::{Restorer, Wiring},
 };
 
 /// The topology in the making.
@@ -71,18 +72,29 @@ impl Graph {
     }
 
     /// Declares a store of node `id`.
-    pub(crate) fn declare_store(&self, id: NodeId, name: &str, make: impl FnOnce(String) -> StoreSpec) {
+    pub(crate) fn declare_store(&self, id: NodeId, name: &str, store: impl Into<DeclaredStore>) {
+        let DeclaredStore { mut spec, types } = store.into();
         let mut draft = self.lock();
-        let changelog = format!("{}-{name}-changelog", draft.plan.app);
-        if draft.plan.stores.insert(name.to_owned(), make(changelog)).is_some() {
+        spec.changelog = format!("{}-{name}-changelog", draft.plan.app);
+        draft.wiring.store_types.extend(types.map(|types| (name.to_owned(), types)));
+        if draft.plan.stores.insert(name.to_owned(), spec).is_some() {
             draft.duplicate_stores.push((name.to_owned(), id));
         }
     }
 
     /// Declares a store that steps are given later.
-    pub(crate) fn declare_free_store(&self, name: &str, make: impl FnOnce(String) -> StoreSpec) {
+    pub(crate) fn declare_free_store(&self, name: &str, store: impl Into<DeclaredStore>) {
         // No step is to blame if the name is taken.
-        self.declare_store(NodeId(u32::MAX), name, make);
+        self.declare_store(NodeId(u32::MAX), name, store);
+    }
+
+    /// Lets the store of a table be restored from the topic that the table reads.
+    pub(crate) fn restore_from(&self, topic: &str, store: &str, restorer: Restorer) {
+        let mut draft = self.lock();
+        if let Some(spec) = draft.plan.stores.get_mut(store) {
+            spec.options.source = Some(topic.to_owned());
+        }
+        draft.wiring.restorers.insert(store.to_owned(), restorer);
     }
 
     /// Declares a global table's store.

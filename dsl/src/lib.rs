@@ -51,14 +51,15 @@ pub use processor::{
 pub use quality::{Rule, Rules, Severity, Validated, not_null, one_of, range};
 pub use sinking::{AnySink, AnyWriter, ThreadWriters};
 pub use store::{
-    GlobalTableReader, KeyValueStore, Rows, SessionStore, SessionStoreRef, StoreRef, StoredSession, TIMED_ROWS,
-    TableReader, TableRef, TimedKey, VersionedKeyValueStore, VersionedStoreRef, WindowStore, WindowStoreRef,
-    decode_row, decode_timed_key, decode_version, decode_window_key, encode_timed_key, encode_window_key,
+    GlobalTableReader, KEPT_ROWS, KeyValueStore, Rows, SessionStore, SessionStoreRef, StoreRef, StoreTypes,
+    StoredSession, TIMED_END, TIMED_ROWS, TableReader, TableRef, TimedKey, VersionedKeyValueStore, VersionedStoreRef,
+    WindowStore, WindowStoreRef, before_kept, decode_row, decode_time_entry, decode_timed_key, decode_version,
+    decode_window_key, encode_timed_key, encode_version_key, encode_window_key, kept, time_entry_bound,
     timed_key_prefix, version_prefix,
 };
 pub use task::{
     GlobalReader, Memo, Order, PanicGuard, ProcessorTask, Punctuation, SourceHandle, StoreChangeVisitor, TaskContext,
-    TaskEnv, TaskSource, Timer, TopicWriter,
+    TaskEnv, TaskSource, TimeSkew, Timer, TopicWriter,
 };
 pub use topology::Topology;
 pub use vocab::{
@@ -67,4 +68,4 @@ pub use vocab::{
 };
 pub use window::{Hopping, Session, Sliding, Tumbling, Unlimited, Windowed, Windows};
 pub use windowed_serde::{SessionWindowedSerde, TimeWindowedSerde};
-pub use wire::{Change, Flow, Meta};
+pub use wire::{Change, Flow, Meta, RestoredRow};

@@ -2,15 +2,16 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use headwater_core::{Error, ErrorKind, Offset, RecordRef, Result, Serde, Timestamp};
+use headwater_core::{Error, ErrorKind, Offset, Payload, RecordRef, Result, Serde, Timestamp};
 
 use crate::{
     bounds::Data,
     dead_letter::{DeadLetters, Raw},
     plan::{NodeId, NodeKind},
+    store::{StoreSerdes, encode_row_head},
     task::{Blame, Queue, Slot, TaskContext, TaskSource},
-    vocab::{Arrival, Consumed, EventTime, NegativeTime},
-    wire::{Meta, Target, Wiring},
+    vocab::{Arrival, Consumed, EventTime, Materialized, NegativeTime},
+    wire::{Meta, Restorer, Target, Wiring},
 };
 
 /// Decodes the records of a source.
@@ -32,6 +33,26 @@ impl<K: Data, V: Data> Decoder<K, V> {
         let value = self.values.decode(record.value).map_err(|error| error.while_decoding("the value"))?;
         Ok((key, value))
     }
+}
+
+/// Makes of a record of a table's topic what reading it makes of it in the table's store. Records that reading sets aside
+/// have no row.
+pub(crate) fn restorer<K: Data, V: Data>(decoder: Arc<Decoder<K, Option<V>>>, store: &Materialized<K, V>) -> Restorer {
+    let (name, (keys, values)) = (store.name.clone(), store.serdes());
+    let serdes = StoreSerdes { keys, values };
+    Box::new(move |record| {
+        let Ok((key, value)) = decoder.decode(record) else { return Ok(None) };
+        let timestamp = match &decoder.event_time {
+            EventTime::Content(extract) => extract(&key, &value),
+            _ => record.timestamp,
+        };
+        let Some(key) = serdes.key_bytes(&name, &key)?.filter(|_| timestamp >= 0) else { return Ok(None) };
+        let Some(value) = value else { return Ok(Some((key, None))) };
+        let mut row = Vec::new();
+        encode_row_head(timestamp, &mut row);
+        let payload = serdes.encode_value(&name, &value, &mut row)?;
+        Ok(Some((key, (payload == Payload::Bytes).then_some(row))))
+    })
 }
 
 /// Registers how node `id` reads each of its topics.

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use headwater_core::{Error, ErrorKind, RecordRef, Result};
+
 use crate::{
     plan::{NodeId, Plan},
     sinking::AnySink,
-    wire::Wiring,
+    store::StoreTypes,
+    wire::{RestoredRow, Wiring},
 };
 
 /// A topology that passed every check of `build()`. Immutable, cheap to clone, shared by all threads.
@@ -35,6 +38,25 @@ impl Topology {
     pub fn sinks(&self) -> impl Iterator<Item = (&str, &Arc<dyn AnySink>)> {
         let name = |id: NodeId| self.plan.node(id).map_or("", |node| node.name.as_str());
         self.wiring.sinks.iter().map(move |(id, sink)| (name(*id), sink))
+    }
+
+    /// The types of the rows in `store`; `None` if there is no such store, or if it is one that a step keeps for itself,
+    /// such as the buffer of a join.
+    pub fn store_types(&self, store: &str) -> Option<StoreTypes> {
+        self.wiring.store_types.get(store).copied()
+    }
+
+    /// The row that a record of the topic that `store` is restored from is in it.
+    ///
+    /// # Errors
+    /// If it cannot be decoded, or the store is not restored from its table's topic.
+    pub fn restored_row(&self, store: &str, record: &RecordRef<'_>) -> Result<RestoredRow> {
+        match self.wiring.restorers.get(store) {
+            Some(restorer) => restorer(record),
+            None => {
+                Err(Error::new(ErrorKind::Internal, "HW0100", format!("store {store} has no source to restore from")))
+            }
+        }
     }
 
     /// The same topology as version `version` of the pipeline: from 2 on with its own application id, internal topics,

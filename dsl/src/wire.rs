@@ -3,11 +3,12 @@
 
 use std::{any::Any, cell::RefCell, collections::HashMap, panic::Location, rc::Rc, sync::Arc};
 
-use headwater_core::{Error, ErrorKind, Headers, Result, Timestamp};
+use headwater_core::{Error, ErrorKind, Headers, RecordRef, Result, Timestamp};
 
 use crate::{
     bounds::Data,
     plan::{Node, NodeId, NodeKind, Plan},
+    store::StoreTypes,
     task::{TaskContext, TaskEnv, TaskSource, Tie},
 };
 
@@ -60,6 +61,13 @@ type ViewWire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId) -> Result<Box<dyn Any>>
 /// Builds what a source or repartition reads one of its topics with.
 type SourceWire = Box<dyn Fn(&mut TaskBuilder<'_>, NodeId, &str) -> Result<Rc<dyn TaskSource>> + Send + Sync>;
 
+/// The row that a record of a table's topic is in the table's store, or the deletion of one: key and value in the store's
+/// formats. `None` if the record is none of the table's.
+pub type RestoredRow = Option<(Vec<u8>, Option<Vec<u8>>)>;
+
+/// Makes the row of a record that is read to restore a store.
+pub(crate) type Restorer = Box<dyn Fn(&RecordRef<'_>) -> Result<RestoredRow> + Send + Sync>;
+
 /// The typed half of a topology: closures by node.
 #[derive(Default)]
 pub(crate) struct Wiring {
@@ -68,6 +76,10 @@ pub(crate) struct Wiring {
     senders: HashMap<NodeId, Wire>,
     sources: HashMap<NodeId, SourceWire>,
     views: HashMap<NodeId, ViewWire>,
+    /// The types of the stores that the program named.
+    pub(crate) store_types: HashMap<String, StoreTypes>,
+    /// By store.
+    pub(crate) restorers: HashMap<String, Restorer>,
     pub(crate) sinks: Vec<(NodeId, Arc<dyn crate::sinking::AnySink>)>,
     pub(crate) locations: HashMap<NodeId, &'static Location<'static>>,
 }

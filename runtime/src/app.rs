@@ -1,23 +1,22 @@
-//! One run of a topology: checks, global tables, threads, committers, and an orderly end.
+//! One run of a topology, from its start to an orderly end.
 
 use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use headwater_core::{Error, ErrorKind, Offset, Result, TopicPartition};
-use headwater_dsl::{Plan, Topology};
-use headwater_log::{EmbeddedConfig, EmbeddedLog, Isolation, KafkaConfig, KafkaLog, Log};
-use headwater_state::{StateDirectory, StoreMemory};
+use headwater_core::{ErrorKind, Result, TaskId};
+use headwater_dsl::{TimeSkew, Topology};
+use headwater_log::{Consumer, EmbeddedConfig, EmbeddedLog, KafkaConfig, KafkaLog, Log};
 
 use crate::{
-    committer, global::GlobalStore, progress::Progress, settings::Settings, shared::Shared, thread::StreamThread,
-    topics,
+    generation::{Generation, defect, start_thread},
+    progress::Progress,
+    settings::Settings,
+    shared::Shared,
+    stores::{Serving, Stores},
 };
 
 /// Until when a run goes on.
@@ -39,6 +38,8 @@ pub struct RunReport {
     /// The counters of all tasks, since the pipeline's beginning: `rule:<step>/<rule>`, `late:<store>` and so on.
     /// `null-key:<global table>` counts since this process began to read the table's topic.
     pub counters: BTreeMap<String, i64>,
+    /// Of each task with several inputs: the greatest skew in event time between them that a commit found.
+    pub time_skew: BTreeMap<TaskId, TimeSkew>,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -65,192 +66,190 @@ pub fn run(
     mode: Mode,
     progress: &Arc<Progress>,
 ) -> Result<RunReport> {
-    let started = Instant::now();
-    let shared = Arc::new(open(topology, log, settings, mode, progress)?);
-    let finish = Arc::new(AtomicBool::new(false));
-    let committers = start_committers(&shared, &finish)?;
-    let followers = if mode == Mode::Live { follow_globals(&shared)? } else { Vec::new() };
-    let threads = start_threads(&shared)?;
-    join_all(threads, progress);
-    finish.store(true, Ordering::SeqCst);
-    join_all(committers, progress);
-    join_all(followers, progress);
-    match progress.take_failure() {
-        Some(error) => Err(error),
-        None => Ok(RunReport {
-            processed: progress.processed(),
-            commits: progress.commits(),
-            counters: shared.counters(),
-            elapsed: started.elapsed(),
-        }),
+    App::launch(topology, log, settings, mode, progress)?.join()
+}
+
+/// A run that goes on beside its caller, who may look into its stores. Dropping it stops the run and waits for its end.
+///
+/// ```no_run
+/// use headwater::{prelude::*, runtime::{App, Mode, Settings, open_log}};
+///
+/// let app = StreamsBuilder::new("shop");
+/// app.stream::<String, i64>("sales", Json).group_by_key("by-item").count("sold");
+/// let settings = Settings::in_dir("shop");
+/// let app = App::start(&app.build()?, &open_log(&settings, None)?, &settings, Mode::Live)?;
+/// let sold = app.stores().store::<String, i64>("sold")?;
+/// println!("{:?}", sold.get(&"tea".to_owned())?);
+/// app.stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct App {
+    run: Arc<Run>,
+    started: Instant,
+    /// Ends with the run.
+    supervisor: Option<JoinHandle<Totals>>,
+}
+
+/// What a run was given, and what outlives its threads.
+pub(crate) struct Run {
+    pub(crate) topology: Topology,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) settings: Settings,
+    pub(crate) mode: Mode,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) serving: Arc<Serving>,
+    /// The group members of threads that have ended, for those that follow: Kafka notices at once when a member subscribes
+    /// to other topics.
+    pub(crate) consumers: Mutex<BTreeMap<usize, Box<dyn Consumer>>>,
+    /// Topics that match a pattern, but came later and do not fit the others.
+    pub(crate) left_out: Mutex<BTreeSet<String>>,
+}
+
+/// What its tasks have counted.
+#[derive(Default)]
+struct Totals {
+    counters: BTreeMap<String, i64>,
+    time_skew: BTreeMap<TaskId, TimeSkew>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("topology", &self.run.topology).finish_non_exhaustive()
     }
 }
 
-/// Everything that must be right before a record is read.
-fn open(
-    topology: &Topology,
-    log: &Arc<dyn Log>,
-    settings: &Settings,
-    mode: Mode,
-    progress: &Arc<Progress>,
-) -> Result<Shared> {
-    let existing = log.topics()?;
-    let topology = topology.versioned(settings.version).with_topics(existing.iter().map(|topic| topic.name.as_str()));
-    let plan = topology.plan();
-    let directory = StateDirectory::lock(&settings.state_dir(&plan.app))?;
-    check_stored_plan(plan, &directory)?;
-    for (sink, recipe) in topology.sinks() {
-        recipe.open(&settings.sink_context(&plan.app, sink, 0)).map_err(|error| error.at_node(sink))?;
+impl App {
+    /// Starts a run of `topology`. Returns when everything is checked, global tables are filled and the threads are
+    /// started; the stores are readable a moment later, when the group has given the tasks to the threads.
+    ///
+    /// # Errors
+    /// What keeps it from starting, as [`run`]; nothing was read then.
+    pub fn start(topology: &Topology, log: &Arc<dyn Log>, settings: &Settings, mode: Mode) -> Result<Self> {
+        Self::launch(topology, log, settings, mode, &Arc::new(Progress::default()))
     }
-    let counts = topics::prepare(&**log, plan, settings)?;
-    store_plan(plan, &directory)?;
-    let memory = StoreMemory::default();
-    let mut globals = BTreeMap::new();
-    for (name, global) in &plan.global_stores {
-        let partitions = counts.get(&global.topic).copied().unwrap_or(1);
-        let store = GlobalStore::bootstrap(&**log, &directory, &memory, name, &global.topic, partitions)?;
-        globals.insert(name.clone(), store);
+
+    fn launch(
+        topology: &Topology,
+        log: &Arc<dyn Log>,
+        settings: &Settings,
+        mode: Mode,
+        progress: &Arc<Progress>,
+    ) -> Result<Self> {
+        let started = Instant::now();
+        let (topology, log, settings, progress) = (topology.clone(), log.clone(), settings.clone(), progress.clone());
+        let (serving, consumers, left_out) = (Arc::default(), Mutex::default(), Mutex::default());
+        let run = Arc::new(Run { topology, log, settings, mode, progress, serving, consumers, left_out });
+        let generation = Generation::start(&run)?;
+        let supervised = run.clone();
+        let supervisor = start_thread("supervisor", move || supervise(&supervised, generation))?;
+        Ok(Self { run, started, supervisor: Some(supervisor) })
     }
-    let bounds = match mode {
-        Mode::Live => None,
-        Mode::Bounded => Some(input_ends(&**log, plan, &counts)?),
-    };
-    if let Some(bounds) = &bounds {
-        progress.expect(waiting(&**log, &plan.app, bounds)?);
+
+    /// How far the run is, and the way to ask it to stop without waiting for it.
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.run.progress
     }
-    let run_id = settings.clock.now_ms().unsigned_abs();
-    let (log, settings, progress) = (log.clone(), settings.clone(), progress.clone());
-    Ok(Shared::new(topology, log, settings, progress, counts, bounds, directory, memory, globals, run_id))
-}
 
-/// The ends of the tasks' input topics as of now. The committed ends lag behind a commit for a moment, so the real ones
-/// are taken: they are reached when the transactions before them have ended.
-fn input_ends(log: &dyn Log, plan: &Plan, counts: &BTreeMap<String, i32>) -> Result<BTreeMap<TopicPartition, Offset>> {
-    let sources = plan.nodes.iter().filter_map(|node| match &node.kind {
-        headwater_dsl::NodeKind::Source { topics, .. } => Some(topics),
-        _ => None,
-    });
-    let partitions: Vec<_> = sources
-        .flatten()
-        .flat_map(|topic| {
-            let count = counts.get(topic).copied().unwrap_or_default();
-            (0..count).map(move |partition| TopicPartition::new(topic.as_str(), partition))
-        })
-        .collect();
-    log.end_offsets(&partitions, Isolation::ReadUncommitted)
-}
-
-/// How many records lie between what the group has committed and `bounds`.
-fn waiting(log: &dyn Log, app: &str, bounds: &BTreeMap<TopicPartition, Offset>) -> Result<u64> {
-    let partitions: Vec<_> = bounds.keys().cloned().collect();
-    let starts = log.start_offsets(&partitions)?;
-    let committed = log.committed(app, &partitions)?;
-    let position = |at: &TopicPartition| {
-        let start = starts.get(at).copied().unwrap_or_default();
-        committed.get(at).map_or(start, |committed| committed.offset.max(start))
-    };
-    Ok(bounds.iter().map(|(at, end)| (end - position(at)).max(0).unsigned_abs()).sum())
-}
-
-const PLAN_FILE: &str = "plan.json";
-
-/// A plan that would orphan or misread what the last one left is refused before anything is written.
-fn check_stored_plan(plan: &Plan, directory: &StateDirectory) -> Result<()> {
-    let path = directory.path().join(PLAN_FILE);
-    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(()) };
-    let old: Plan = serde_json::from_str(&text).map_err(|error| {
-        Error::new(ErrorKind::State, "HW0606", format!("{} cannot be read", path.display()))
-            .caused_by(error)
-            .help("another version of Headwater wrote it, or it is damaged; delete it to skip the comparison of plans")
-    })?;
-    let diff = plan.diff(&old);
-    if diff.is_compatible() {
-        return Ok(());
+    /// The stores of its tasks, to be read from any thread while it runs.
+    pub fn stores(&self) -> Stores {
+        Stores::new(self.run.topology.versioned(self.run.settings.version), self.run.serving.clone())
     }
-    let mut lost: Vec<_> = diff.orphaned.iter().map(|name| format!("{name} would be orphaned")).collect();
-    lost.extend(diff.changed);
-    Err(Error::new(
-        ErrorKind::Topology,
-        "HW0601",
-        format!("the topology no longer fits its state: {}", lost.join("; ")),
-    )
-    .help("keep the old names and formats, or run the changed topology beside the old one: replay --version N"))
-}
 
-fn store_plan(plan: &Plan, directory: &StateDirectory) -> Result<()> {
-    let path = directory.path().join(PLAN_FILE);
-    let temporary = directory.path().join("plan.json.tmp");
-    let write = std::fs::write(&temporary, plan.to_json()).and_then(|()| std::fs::rename(&temporary, &path));
-    write.map_err(|error| {
-        Error::new(ErrorKind::Storage, "HW0607", format!("{} cannot be written", path.display()))
-            .caused_by(error)
-            .help("make room or check the directory's permissions; nothing was read yet")
-    })
-}
+    /// Asks the run to stop and waits: it finishes what it has, commits, and closes.
+    ///
+    /// # Errors
+    /// As [`App::join`].
+    pub fn stop(self) -> Result<RunReport> {
+        self.progress().stop();
+        self.join()
+    }
 
-fn start_threads(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<Result<()>>>> {
-    (0..shared.settings.threads.max(1))
-        .map(|number| {
-            let thread_shared = shared.clone();
-            spawn(shared, &format!("tasks-{number}"), move || StreamThread::start(number, thread_shared)?.run())
-        })
-        .collect()
-}
-
-fn start_committers(shared: &Arc<Shared>, finish: &Arc<AtomicBool>) -> Result<Vec<JoinHandle<Result<()>>>> {
-    let sinks: Vec<_> = shared.topology.sinks().map(|(name, sink)| (name.to_owned(), sink.clone())).collect();
-    sinks
-        .into_iter()
-        .map(|(name, sink)| {
-            let (thread_shared, finish) = (shared.clone(), finish.clone());
-            spawn(shared, &format!("commit-{name}"), move || {
-                committer::run(&thread_shared, &name, &sink, &finish).map_err(|error| error.at_node(name))
-            })
-        })
-        .collect()
-}
-
-fn follow_globals(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<Result<()>>>> {
-    let globals: Vec<_> = shared.globals.iter().map(|(name, store)| (name.clone(), store.clone())).collect();
-    globals
-        .into_iter()
-        .map(|(name, store)| {
-            let thread_shared = shared.clone();
-            spawn(shared, &format!("global-{name}"), move || {
-                let topic = thread_shared.plan().global_stores.get(&name).map(|global| global.topic.clone());
-                let partitions = topic.and_then(|topic| thread_shared.counts.get(&topic).copied()).unwrap_or(1);
-                store.follow(&*thread_shared.log, partitions, &thread_shared.progress)
-            })
-        })
-        .collect()
-}
-
-/// A named thread whose failure stops the run.
-fn spawn(
-    shared: &Arc<Shared>,
-    name: &str,
-    work: impl FnOnce() -> Result<()> + Send + 'static,
-) -> Result<JoinHandle<Result<()>>> {
-    let progress = shared.progress.clone();
-    let body = move || {
-        let result = work();
-        if let Err(error) = result {
-            progress.fail(error);
+    /// Waits until the run has ended: until it is told to stop or, if bounded, is complete.
+    ///
+    /// # Errors
+    /// The first failure of any thread. What was committed is safe; a later run goes on from there.
+    pub fn join(mut self) -> Result<RunReport> {
+        let totals = self.wait();
+        let progress = self.progress();
+        match progress.take_failure() {
+            Some(error) => Err(error),
+            None => Ok(RunReport {
+                processed: progress.processed(),
+                commits: progress.commits(),
+                counters: totals.counters,
+                time_skew: totals.time_skew,
+                elapsed: self.started.elapsed(),
+            }),
         }
-        Ok(())
-    };
-    std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|error| {
-        Error::new(ErrorKind::Internal, "HW0608", format!("the thread {name} could not be started")).caused_by(error)
-    })
+    }
+
+    fn wait(&mut self) -> Totals {
+        let Some(supervisor) = self.supervisor.take() else { return Totals::default() };
+        supervisor.join().unwrap_or_else(|_| {
+            self.run.progress.fail(defect());
+            Totals::default()
+        })
+    }
 }
 
-fn join_all(threads: Vec<JoinHandle<Result<()>>>, progress: &Progress) {
-    for thread in threads {
-        if thread.join().is_err() {
-            progress.fail(
-                Error::new(ErrorKind::Internal, "HW0609", "a thread of the runtime panicked")
-                    .help("please report this; what was committed is safe"),
-            );
+impl Drop for App {
+    fn drop(&mut self) {
+        if self.supervisor.is_some() {
+            self.progress().stop();
+            self.wait();
+        }
+    }
+}
+
+/// Waits for the end of the run. When there are new topics to read, its threads end in an orderly way and others follow
+/// that read them: what a new topic changes is the same that it changes at a start.
+fn supervise(run: &Arc<Run>, mut generation: Generation) -> Totals {
+    let mut totals = Totals::default();
+    loop {
+        generation.wait();
+        totals.add(&generation.shared);
+        let others_follow = generation.shared.is_outdated() && !run.progress.is_stopping();
+        // It lets go of the state directory.
+        drop(generation);
+        if !others_follow {
+            break;
+        }
+        match start_again(run) {
+            Ok(next) => generation = next,
+            Err(error) => {
+                run.progress.fail(error);
+                break;
+            }
+        }
+    }
+    // Nobody follows those that have ended.
+    run.consumers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    totals
+}
+
+/// As [`Generation::start`], in a run that went well so far: a log that does not answer is asked again.
+fn start_again(run: &Arc<Run>) -> Result<Generation> {
+    let mut attempt = 0;
+    loop {
+        match Generation::start(run) {
+            Err(error) if error.kind() == ErrorKind::Unavailable && attempt < run.settings.max_recoveries => {
+                attempt += 1;
+                tracing::warn!(%error, attempt, "the run cannot go on with the new topics yet; trying again");
+                std::thread::sleep(Duration::from_millis(100 << attempt.min(6)));
+            }
+            started => return started,
+        }
+    }
+}
+
+impl Totals {
+    fn add(&mut self, shared: &Shared) {
+        // Tasks count on from what was committed.
+        self.counters.extend(shared.counters());
+        for (task, skew) in shared.time_skew() {
+            if self.time_skew.get(&task).is_none_or(|known| known.ms < skew.ms) {
+                self.time_skew.insert(task, skew);
+            }
         }
     }
 }

@@ -13,8 +13,6 @@ use headwater_dsl::GlobalReader;
 use headwater_log::{Consumer, ConsumerConfig, Isolation, Log, Polled};
 use headwater_state::{StateDirectory, StoreChanges, StoreHandle, StoreMemory, TaskStore};
 
-use crate::progress::Progress;
-
 /// One global table of this process.
 pub(crate) struct GlobalStore {
     name: String,
@@ -57,11 +55,11 @@ impl GlobalStore {
     }
 
     /// Reads on until the run stops.
-    pub(crate) fn follow(&self, log: &dyn Log, partitions: i32, progress: &Progress) -> Result<()> {
+    pub(crate) fn follow(&self, log: &dyn Log, partitions: i32, is_ending: &dyn Fn() -> bool) -> Result<()> {
         let all: Vec<_> =
             (0..partitions).map(|partition| TopicPartition::new(self.topic.as_str(), partition)).collect();
         let mut consumer = self.consumer(log, &all)?;
-        while !progress.is_stopping() {
+        while !is_ending() {
             self.read(&mut *consumer)?;
         }
         consumer.close(Duration::from_secs(1));

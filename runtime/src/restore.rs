@@ -6,7 +6,7 @@ use std::{
 };
 
 use headwater_core::{Error, ErrorKind, Offset, Result, TaskId, TopicPartition};
-use headwater_log::{ConsumerConfig, Isolation, Log, Polled};
+use headwater_log::{ConsumerConfig, Isolation, Polled};
 use headwater_state::{StoreChanges, TaskStore};
 
 use crate::shared::Shared;
@@ -27,32 +27,60 @@ pub(crate) fn open_task_store(shared: &Shared, task: TaskId) -> Result<Option<Ta
     let spec = |name: &String| shared.plan().stores.get(name);
     let (in_memory, on_disk): (Vec<_>, Vec<_>) =
         stores.iter().cloned().partition(|name| spec(name).is_some_and(|spec| spec.options.in_memory));
-    let changelog = |name: &String| spec(name).and_then(|spec| spec.changelog_topic()).map(str::to_owned);
-    let in_memory = in_memory.into_iter().map(|name| (name.clone(), changelog(&name))).collect();
+    let from = |name: &String| spec(name).and_then(|spec| spec.restore_topic()).map(str::to_owned);
+    let in_memory = in_memory.into_iter().map(|name| (name.clone(), from(&name))).collect();
     let dir = shared.directory.task_dir(task);
     let store = TaskStore::open_with_memory(&dir, &on_disk, &in_memory, &shared.memory)?;
-    let mut changelogs = BTreeMap::new();
+    let mut logs = BTreeMap::new();
     for name in &stores {
-        if let Some(changelog) = spec(name).and_then(|spec| spec.changelog_topic()) {
-            changelogs.insert(TopicPartition::new(changelog, task.partition), name.clone());
+        let Some(spec) = spec(name) else { continue };
+        if let Some(topic) = spec.restore_topic() {
+            let is_source = spec.options.source.is_some();
+            logs.insert(TopicPartition::new(topic, task.partition), Restored { store: name.clone(), is_source });
         }
     }
-    replay_changelogs(&*shared.log, &store, &changelogs).map_err(|error| error.in_task(task))?;
+    replay(shared, &store, &logs).map_err(|error| error.in_task(task))?;
     Ok(Some(store))
 }
 
-/// Applies every changelog record beyond the store's positions.
-fn replay_changelogs(log: &dyn Log, store: &TaskStore, changelogs: &BTreeMap<TopicPartition, String>) -> Result<()> {
-    let partitions: Vec<_> = changelogs.keys().cloned().collect();
-    let starts = log.start_offsets(&partitions)?;
+/// The store that a partition's records restore.
+struct Restored {
+    store: String,
+    /// Whether the partition is one that the task reads, and not a changelog.
+    is_source: bool,
+}
+
+/// Up to where the partitions are to be replayed.
+fn ends(shared: &Shared, logs: &BTreeMap<TopicPartition, Restored>) -> Result<BTreeMap<TopicPartition, Offset>> {
+    let those = |source: bool| -> Vec<_> {
+        logs.iter().filter(|(_, of)| of.is_source == source).map(|(at, _)| at.clone()).collect()
+    };
     // The committed end lags behind a commit for a moment. The task's offsets may already be those of that commit, so
     // its rows must be waited for: the real end is taken, and reached once the transaction has ended.
-    let ends = log.end_offsets(&partitions, Isolation::ReadUncommitted)?;
+    let mut ends = shared.log.end_offsets(&those(false), Isolation::ReadUncommitted)?;
+    // What the task has read of its input, and no more: the rest it has still to read.
+    let committed = shared.log.committed(shared.app(), &those(true))?;
+    ends.extend(committed.into_iter().map(|(at, committed)| (at, committed.offset)));
+    Ok(ends)
+}
+
+/// Applies every record beyond the store's positions.
+fn replay(shared: &Shared, store: &TaskStore, logs: &BTreeMap<TopicPartition, Restored>) -> Result<()> {
+    let log = &*shared.log;
+    let partitions: Vec<_> = logs.keys().cloned().collect();
+    let starts = log.start_offsets(&partitions)?;
+    let ends = ends(shared, logs)?;
     let mut known = store.positions()?;
-    let truncated = |at: &TopicPartition, start: &Offset| known.get(at).is_some_and(|known| known < start);
-    if starts.iter().any(|(at, start)| truncated(at, start)) {
+    let is_source = |at: &TopicPartition| logs.get(at).is_some_and(|of| of.is_source);
+    // Rows that a source's topic has let go of are rows still. But a store that has seen more of it than is committed has
+    // seen what the task will read anew.
+    let stale = |at: &TopicPartition, known: &Offset| match is_source(at) {
+        true => ends.get(at).is_none_or(|end| known > end),
+        false => starts.get(at).is_some_and(|start| known < start),
+    };
+    if known.iter().any(|(at, known)| logs.contains_key(at) && stale(at, known)) {
         // What lies between was removed from the changelog: only a full restore is right.
-        tracing::warn!("a changelog was cut beyond the local state; restoring in full");
+        tracing::warn!("the local state does not follow from its topics any more; restoring in full");
         store.delete_all()?;
         known.clear();
     }
@@ -60,6 +88,7 @@ fn replay_changelogs(log: &dyn Log, store: &TaskStore, changelogs: &BTreeMap<Top
     for (partition, end) in &ends {
         let start = starts.get(partition).copied().unwrap_or_default();
         let position = known.get(partition).copied().unwrap_or(start);
+        let position = if is_source(partition) { position.max(start).min(*end) } else { position };
         if position > *end {
             return Err(shorter(partition, position, *end));
         }
@@ -78,14 +107,20 @@ fn replay_changelogs(log: &dyn Log, store: &TaskStore, changelogs: &BTreeMap<Top
         if let Polled::Records(batches) = consumer.poll(Duration::from_millis(100))? {
             stalled = Instant::now();
             for (partition, batch) in batches {
-                let Some(name) = changelogs.get(&partition) else { continue };
+                let Some(of) = logs.get(&partition) else { continue };
+                let end = ends.get(&partition).copied().unwrap_or_default();
                 for record in &batch {
                     let record = record?;
-                    if let Some(key) = record.key {
-                        changes.row(name, key, record.value);
+                    if !of.is_source {
+                        record.key.into_iter().for_each(|key| changes.row(&of.store, key, record.value));
+                    } else if record.offset < end
+                        && let Some((key, row)) = shared.topology.restored_row(&of.store, &record)?
+                    {
+                        changes.row(&of.store, &key, row.as_deref());
                     }
                 }
-                changes.position(partition, batch.next_offset());
+                let next = if of.is_source { batch.next_offset().min(end) } else { batch.next_offset() };
+                changes.position(partition, next);
             }
         }
         let done = from.iter().all(|(at, _)| consumer.position(at).unwrap_or(0) >= ends.get(at).copied().unwrap_or(0));

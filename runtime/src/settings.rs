@@ -4,6 +4,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use headwater_core::{Clock, SinkContext, SystemClock};
 
+/// The name of a process that is alone.
+pub(crate) const MAIN_INSTANCE: &str = "main";
+
 /// Settings of a run. All bounds are per process unless they say otherwise.
 #[derive(Clone)]
 pub struct Settings {
@@ -21,13 +24,18 @@ pub struct Settings {
     /// Cap of input records processed per second, over all threads. Default: none.
     pub max_records_per_second: Option<u64>,
     /// Tells two processes of the same application apart, and is the same after a restart: part of transactional ids
-    /// and group membership, so that a restarted process takes over at once. Default: `main`.
+    /// and group membership, so that a restarted process takes over at once (on Kafka, if it reads the same topics as
+    /// before; otherwise when its old membership has ended, after 10 s), and of the state's place, so that they may
+    /// share `dir` and with it the lake. Default: `main`.
     pub instance: String,
     /// Creates output and dead-letter topics that do not exist, as wide as the widest input. Default: false.
     pub create_output_topics: bool,
     /// An upstream task that has caught up and hears nothing for so long is no longer waited for (live runs). Default:
     /// 30 s.
     pub max_source_idle: Duration,
+    /// How often a live run looks for new topics that match the pattern of a source. Its threads then commit, end, and
+    /// start again with them, which takes about as long as a restart. Default: 30 s.
+    pub topic_check_interval: Duration,
     /// Bytes of records waiting in memory per partition before its fetching pauses. Default: 4 MiB.
     pub max_buffered_bytes: usize,
     /// Bytes of records per repartition partition that may wait in memory for a slower sender, where a bounded run takes
@@ -64,9 +72,10 @@ impl Settings {
             commit_interval: Duration::from_secs(1),
             repartition_purge_interval: Duration::from_secs(30),
             max_records_per_second: None,
-            instance: "main".to_owned(),
+            instance: MAIN_INSTANCE.to_owned(),
             create_output_topics: false,
             max_source_idle: Duration::from_secs(30),
+            topic_check_interval: Duration::from_secs(30),
             max_buffered_bytes: 4 << 20,
             max_waiting_bytes: 256 << 20,
             max_transaction_bytes: 64 << 20,
@@ -80,9 +89,15 @@ impl Settings {
         self.dir.join("log")
     }
 
-    /// `DIR/state/<app>`: the task stores of one version of the application.
+    /// `DIR/state/<app>`: the task stores of one version of the application; of another instance than `main`
+    /// `DIR/state/<app>~<instance>`.
     pub fn state_dir(&self, app: &str) -> PathBuf {
-        self.dir.join("state").join(app)
+        let state = self.dir.join("state");
+        match self.instance.as_str() {
+            MAIN_INSTANCE => state.join(app),
+            // No name has this character.
+            instance => state.join(format!("{app}~{instance}")),
+        }
     }
 
     /// `DIR/lake`: the sinks' files.

@@ -2,15 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use headwater_core::{Offset, TaskId, TopicPartition};
-use headwater_dsl::{Plan, Topology};
+use headwater_dsl::{Plan, TimeSkew, Topology};
 use headwater_log::Log;
 use headwater_state::{StateDirectory, StoreMemory};
 
-use crate::{global::GlobalStore, progress::Progress, settings::Settings};
+use crate::{global::GlobalStore, progress::Progress, settings::Settings, stores::Serving};
 
 /// One run: a topology on a log, with its settings.
 pub(crate) struct Shared {
@@ -25,12 +28,18 @@ pub(crate) struct Shared {
     pub(crate) directory: StateDirectory,
     pub(crate) memory: StoreMemory,
     pub(crate) globals: BTreeMap<String, Arc<GlobalStore>>,
+    /// The tasks' stores, for readers.
+    pub(crate) serving: Arc<Serving>,
     /// Marks this run's ends of input.
     pub(crate) run_id: u64,
+    /// Whether there are new topics to read, which threads that start from now on would.
+    outdated: AtomicBool,
     /// Tasks whose end of input has been committed.
     complete: Mutex<BTreeSet<TaskId>>,
     /// The counters each task had when it was last committed.
     counters: Mutex<BTreeMap<TaskId, BTreeMap<String, i64>>>,
+    /// The greatest skew of each task's inputs.
+    time_skew: Mutex<BTreeMap<TaskId, TimeSkew>>,
 }
 
 impl Shared {
@@ -57,10 +66,35 @@ impl Shared {
             directory,
             memory,
             globals,
+            serving: Arc::default(),
             run_id,
+            outdated: AtomicBool::new(false),
             complete: Mutex::default(),
             counters: Mutex::default(),
+            time_skew: Mutex::default(),
         }
+    }
+
+    /// Gives readers the tasks through `serving`.
+    pub(crate) fn serving(self, serving: &Arc<Serving>) -> Self {
+        let parts = 0..self.plan().subtopologies.len();
+        serving.set_task_counts(parts.map(|part| self.plan().task_count(part, &self.counts).unwrap_or_default()));
+        Self { serving: serving.clone(), ..self }
+    }
+
+    /// There are new topics to read: the threads are to end.
+    pub(crate) fn outdate(&self) {
+        self.outdated.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the threads end so that others read new topics.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::SeqCst)
+    }
+
+    /// Whether the threads are to end, because the run does or others follow.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.progress.is_stopping() || self.is_outdated()
     }
 
     pub(crate) fn plan(&self) -> &Plan {
@@ -121,6 +155,19 @@ impl Shared {
     /// Notes a task's counters as of a commit.
     pub(crate) fn note_counters(&self, task: TaskId, counters: BTreeMap<String, i64>) {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner).insert(task, counters);
+    }
+
+    /// Notes how far apart a task's inputs were at a commit, if they never were so far apart before.
+    pub(crate) fn note_time_skew(&self, task: TaskId, skew: TimeSkew) {
+        let mut known = self.time_skew.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.get(&task).is_none_or(|known| known.ms < skew.ms) {
+            known.insert(task, skew);
+        }
+    }
+
+    /// The greatest skew of each task's inputs.
+    pub(crate) fn time_skew(&self) -> BTreeMap<TaskId, TimeSkew> {
+        self.time_skew.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The sum of all tasks' counters, and those of the global tables.

@@ -15,7 +15,8 @@ use crate::{progress::Progress, restore::open_task_store, settings::Settings, sh
 /// # Errors
 /// `HW0401` if it is running; otherwise what restoring or writing reports.
 pub fn create_snapshots(topology: &Topology, log: &Arc<dyn Log>, settings: &Settings) -> Result<Vec<Manifest>> {
-    let topology = topology.versioned(settings.version);
+    let existing = log.topics()?;
+    let topology = topology.versioned(settings.version).with_topics(existing.iter().map(|topic| topic.name.as_str()));
     let plan = topology.plan();
     let directory = StateDirectory::lock(&settings.state_dir(&plan.app))?;
     let counts = topics::prepare(&**log, plan, settings)?;

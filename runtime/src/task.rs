@@ -6,12 +6,14 @@ use headwater_core::{Error, LineageRange, Offset, RecordBatch, Result, TaskId, T
 use headwater_dsl::ProcessorTask;
 use headwater_state::{StoreChanges, TaskStore};
 
-use crate::queue::RecordQueue;
+use crate::{queue::RecordQueue, stores::Lease};
 
 /// One running task. Lives on one thread.
 pub(crate) struct StreamTask {
     pub(crate) id: TaskId,
     pub(crate) processor: ProcessorTask,
+    /// Dropped before the stores, so that nobody holds them any more when they close.
+    pub(crate) lease: Lease,
     pub(crate) store: Option<TaskStore>,
     pub(crate) queues: Vec<RecordQueue>,
     /// The queues' partitions, beside them so that a record can be borrowed while its place is named.

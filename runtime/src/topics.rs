@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headwater_core::{Error, ErrorKind, Result};
 use headwater_dsl::Plan;
-use headwater_log::{Log, TopicSpec};
+use headwater_log::{Log, TopicInfo, TopicSpec};
 
 use crate::{settings::Settings, shared::commits_topic};
 
@@ -19,15 +19,9 @@ const OWN_TIMES: [(&str, &str); 2] =
 /// # Errors
 /// `HW0110` for a topic that does not exist, `HW0111` for inputs that do not fit together.
 pub(crate) fn prepare(log: &dyn Log, plan: &Plan, settings: &Settings) -> Result<BTreeMap<String, i32>> {
-    let existing: BTreeMap<String, i32> =
-        log.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
-    if let Some((source, pattern)) = plan.patterns_without_topic().next() {
-        return Err(Error::new(ErrorKind::Config, "HW0110", format!("no topic matches {pattern}"))
-            .at_node(source)
-            .help("create one, or feed it first; nothing was written"));
-    }
-    let mut counts = plan.partition_counts(&|topic| existing.get(topic).copied())?;
-    check_equal_inputs(plan, &counts)?;
+    let existing = log.topics()?;
+    let mut counts = self::counts(plan, &existing)?;
+    let existing: BTreeMap<String, i32> = existing.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
     let widest = counts.values().max().copied().unwrap_or(1);
     let mut make = Vec::new();
     for topic in plan.output_topics() {
@@ -68,6 +62,44 @@ pub(crate) fn prepare(log: &dyn Log, plan: &Plan, settings: &Settings) -> Result
     for warning in short_retentions(log, plan) {
         tracing::warn!(code = "HW0612", "{warning}");
     }
+    for warning in cut_sources(log, plan) {
+        tracing::warn!(code = "HW0613", "{warning}");
+    }
+    Ok(counts)
+}
+
+/// Topics from which tables are restored though their records do not stay: a restore then misses rows.
+pub(crate) fn cut_sources(log: &dyn Log, plan: &Plan) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (store, spec) in &plan.stores {
+        let Some(topic) = spec.options.source.as_deref() else { continue };
+        // What cannot be asked for is no reason not to start.
+        let Ok(settings) = log.topic_settings(topic) else { continue };
+        let deletes = settings.get("cleanup.policy").is_none_or(|policy| policy.contains("delete"));
+        let limit = |name: &str| settings.get(name).is_some_and(|limit| limit.parse::<i64>().is_ok_and(|n| n >= 0));
+        if deletes && (limit("retention.ms") || limit("retention.bytes")) {
+            warnings.push(format!(
+                "store {store} is restored from topic {topic}, which deletes old records; rows would be missing then. \
+                 Help: give the topic cleanup.policy=compact, or let the store have a changelog"
+            ));
+        }
+    }
+    warnings
+}
+
+/// The partition counts of the topics that the plan reads, as far as it reads any of those that `existing` names.
+///
+/// # Errors
+/// `HW0110` for a topic that does not exist, `HW0111` for inputs that do not fit together.
+pub(crate) fn counts(plan: &Plan, existing: &[TopicInfo]) -> Result<BTreeMap<String, i32>> {
+    if let Some((source, pattern)) = plan.patterns_without_topic().next() {
+        return Err(Error::new(ErrorKind::Config, "HW0110", format!("no topic matches {pattern}"))
+            .at_node(source)
+            .help("create one, or feed it first; nothing was written"));
+    }
+    let of = |name: &str| existing.iter().find(|topic| topic.name == name).map(|topic| topic.partitions);
+    let counts = plan.partition_counts(&of)?;
+    check_equal_inputs(plan, &counts)?;
     Ok(counts)
 }
 
@@ -159,5 +191,29 @@ mod tests {
         let warnings = short_retentions(&*log, topology.plan());
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].contains("short-counts") && warnings[0].contains("topic short"), "{warnings:?}");
+    }
+
+    #[test]
+    fn tables_restored_from_topics_that_delete_records_are_named_and_no_others() {
+        let app = StreamsBuilder::new("demo");
+        for topic in ["short", "small", "kept", "compacted"] {
+            let store = Materialized::<String, i64>::named(&format!("{topic}-rows")).restored_from_source();
+            app.table::<String, i64>(topic, Json, store);
+        }
+        app.table::<String, i64>("other", Json, "other-rows");
+        let topology = app.build().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let log = EmbeddedLog::open(dir.path(), EmbeddedConfig::default(), Arc::new(SystemClock)).unwrap();
+        log.create_topics(&[
+            spec("short", 1, &[("retention.ms", "60000")]),
+            spec("small", 1, &[("retention.ms", "-1"), ("retention.bytes", "1000")]),
+            spec("kept", 1, &[("retention.ms", "-1")]),
+            spec("compacted", 1, &[("cleanup.policy", "compact"), ("retention.ms", "60000")]),
+            spec("other", 1, &[("retention.ms", "60000")]),
+        ])
+        .unwrap();
+        let warnings = cut_sources(&*log, topology.plan());
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings[0].contains("topic short") && warnings[1].contains("topic small"), "{warnings:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
-use headwater_core::{Offset, RangeVisitor, Result, TopicPartition};
+use headwater_core::{Offset, RangeVisitor, Result, StoreCursor, TopicPartition};
 
 use crate::StoreChanges;
 
@@ -16,6 +16,8 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     }
     fn get(&self, store: usize, key: &[u8]) -> Result<Option<Vec<u8>>>;
     fn range(&self, store: usize, from: &[u8], to: Option<&[u8]>, visit: &mut RangeVisitor<'_>) -> Result<()>;
+    /// Walks through the rows as they are now; keeps the store open.
+    fn cursor(&self, store: usize, from: &[u8], to: Option<&[u8]>) -> Result<Box<dyn StoreCursor>>;
     /// Writes all of `changes` or nothing.
     fn apply(&self, changes: &StoreChanges) -> Result<()>;
     fn positions(&self) -> Result<BTreeMap<TopicPartition, Offset>>;

@@ -119,6 +119,20 @@ impl StoreChanges {
         self.rows.iter().map(|place| place.store).zip(self.rows())
     }
 
+    /// The rows by store's index and key, of each row only the last change.
+    pub(crate) fn sorted_rows(&self) -> Vec<(usize, Row<'_>)> {
+        let mut rows: Vec<_> = self.indexed_rows().collect();
+        rows.sort_by(|(a_store, a), (b_store, b)| (a_store, a.key).cmp(&(b_store, b.key)));
+        rows.dedup_by(|later, earlier| {
+            let same = (later.0, later.1.key) == (earlier.0, earlier.1.key);
+            if same {
+                *earlier = *later;
+            }
+            same
+        });
+        rows
+    }
+
     fn store_index(&mut self, store: &str) -> usize {
         // A task has few stores, and a commit writes them one after the other: the last one is the likely one.
         let last = self.rows.last().map(|place| place.store);
@@ -161,5 +175,19 @@ mod tests {
             assert!(changes.is_empty());
             assert_eq!(changes.rows().count(), 0);
         }
+    }
+
+    #[test]
+    fn sorted_rows_are_the_last_changes_by_store_and_key() {
+        let mut changes = StoreChanges::new();
+        changes.put("z", b"b", b"1");
+        changes.put("a", b"k", b"2");
+        changes.put("z", b"a", b"3");
+        changes.delete("z", b"b");
+        changes.put("a", b"k", b"4");
+        let rows: Vec<_> = changes.sorted_rows().into_iter().map(|(_, row)| (row.store, row.key, row.value)).collect();
+        let expected: [(&str, &[u8], Option<&[u8]>); 3] =
+            [("z", b"a", Some(b"3")), ("z", b"b", None), ("a", b"k", Some(b"4"))];
+        assert_eq!(rows, expected);
     }
 }

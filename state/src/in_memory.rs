@@ -2,17 +2,15 @@
 
 use std::{
     collections::BTreeMap,
-    ops::ControlFlow,
     path::Path,
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use headwater_core::{Error, ErrorKind, MemoryStore, Offset, RangeVisitor, Result, StoreReader, TopicPartition};
+use headwater_core::{
+    Error, ErrorKind, MemoryCursor, MemoryStore, Offset, RangeVisitor, Result, StoreCursor, StoreReader, TopicPartition,
+};
 
 use crate::{StoreChanges, backend::Backend, errors};
-
-/// How many rows a range copies out at a time. Visitors run without the lock, so that they may read again.
-const RANGE_CHUNK: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct InMemory {
@@ -22,13 +20,14 @@ pub(crate) struct InMemory {
 
 #[derive(Debug, Default)]
 struct Content {
-    stores: Vec<MemoryStore>,
+    /// A change of a store that somebody is walking through copies it first.
+    stores: Vec<Arc<MemoryStore>>,
     positions: BTreeMap<TopicPartition, Offset>,
 }
 
 impl InMemory {
     pub(crate) fn new(names: Vec<String>) -> Self {
-        let content = Content { stores: vec![MemoryStore::new(); names.len()], positions: BTreeMap::new() };
+        let content = Content { stores: empty(names.len()), positions: BTreeMap::new() };
         Self { names, content: RwLock::new(content) }
     }
 
@@ -41,9 +40,18 @@ impl InMemory {
         self.content.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The rows of a store as they are now.
+    fn rows(&self, store: usize) -> Result<Arc<MemoryStore>> {
+        self.read().stores.get(store).cloned().ok_or_else(|| self.missing(store))
+    }
+
     fn missing(&self, store: usize) -> Error {
         errors::no_such_store(&format!("#{store}"), &self.names)
     }
+}
+
+fn empty(stores: usize) -> Vec<Arc<MemoryStore>> {
+    std::iter::repeat_with(Arc::default).take(stores).collect()
 }
 
 impl Backend for InMemory {
@@ -56,27 +64,12 @@ impl Backend for InMemory {
     }
 
     fn range(&self, store: usize, from: &[u8], to: Option<&[u8]>, visit: &mut RangeVisitor<'_>) -> Result<()> {
-        let mut from = from.to_vec();
-        loop {
-            let mut rows: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-            self.read().stores.get(store).ok_or_else(|| self.missing(store))?.range(&from, to, &mut |key, value| {
-                rows.push((key.to_vec(), value.to_vec()));
-                if rows.len() < RANGE_CHUNK { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            })?;
-            for (key, value) in &rows {
-                if visit(key, value).is_break() {
-                    return Ok(());
-                }
-            }
-            match rows.pop() {
-                Some((last, _)) if rows.len() + 1 == RANGE_CHUNK => {
-                    // The smallest key after `last`.
-                    from = last;
-                    from.push(0);
-                }
-                _ => return Ok(()),
-            }
-        }
+        // Visitors run without the lock, so that they may read again.
+        self.rows(store)?.range(from, to, visit)
+    }
+
+    fn cursor(&self, store: usize, from: &[u8], to: Option<&[u8]>) -> Result<Box<dyn StoreCursor>> {
+        Ok(Box::new(MemoryCursor::new(self.rows(store)?, from, to)))
     }
 
     fn apply(&self, changes: &StoreChanges) -> Result<()> {
@@ -89,7 +82,7 @@ impl Backend for InMemory {
         for (index, row) in changes.indexed_rows() {
             let store = indexes.get(index).copied().flatten();
             if let Some(store) = store.and_then(|store| content.stores.get_mut(store)) {
-                store.write(row.key, row.value);
+                Arc::make_mut(store).write(row.key, row.value);
             }
         }
         for (partition, offset) in changes.positions() {
@@ -109,7 +102,7 @@ impl Backend for InMemory {
     fn delete_all(&self) -> Result<()> {
         let mut content = self.write();
         content.positions.clear();
-        content.stores.fill(MemoryStore::new());
+        content.stores = empty(self.names.len());
         Ok(())
     }
 

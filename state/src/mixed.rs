@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use headwater_core::{Offset, RangeVisitor, Result, TopicPartition};
+use headwater_core::{Offset, RangeVisitor, Result, StoreCursor, TopicPartition};
 
 use crate::{StoreChanges, backend::Backend, in_memory::InMemory};
 
@@ -55,6 +55,13 @@ impl<D: Backend> Backend for Mixed<D> {
         match store.checked_sub(self.disk.stores().len()) {
             Some(store) => self.memory.range(store, from, to, visit),
             None => self.disk.range(store, from, to, visit),
+        }
+    }
+
+    fn cursor(&self, store: usize, from: &[u8], to: Option<&[u8]>) -> Result<Box<dyn StoreCursor>> {
+        match store.checked_sub(self.disk.stores().len()) {
+            Some(store) => self.memory.cursor(store, from, to),
+            None => self.disk.cursor(store, from, to),
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use headwater_core::{Offset, RangeVisitor, Result, StoreReader, Timestamp, TopicPartition};
+use headwater_core::{Offset, RangeVisitor, Result, StoreCursor, StoreReader, Timestamp, TopicPartition};
 
 use crate::{
     FlushPolicy, StoreChanges, StoreDigest, StoreMemory, backend::Backend, errors, flush::Unflushed,
@@ -186,6 +186,17 @@ impl TaskStore {
 pub struct StoreHandle {
     store: TaskStore,
     index: usize,
+}
+
+impl StoreHandle {
+    /// Walks through the rows with `from <= key` and, if `to` is given, `key < to`, as they are now: what is applied
+    /// meanwhile is not seen. Until it is dropped it keeps the store open, and the memory or the files of its version.
+    ///
+    /// # Errors
+    /// `HW0405` if the store cannot be read.
+    pub fn cursor(&self, from: &[u8], to: Option<&[u8]>) -> Result<Box<dyn StoreCursor>> {
+        self.store.0.backend.cursor(self.index, from, to)
+    }
 }
 
 impl StoreReader for StoreHandle {

@@ -282,3 +282,48 @@ fn handles_go_to_other_threads() {
     needs::<StoreHandle>();
     needs::<StoreMemory>();
 }
+
+#[test]
+fn a_cursor_sees_the_version_of_its_making_however_the_store_changes_and_after_a_flush() {
+    on_both(|store| {
+        let mut changes = StoreChanges::new();
+        for key in [b"a", b"b", b"c", b"d", b"e"] {
+            changes.put("a", key, b"old");
+        }
+        store.apply(&changes).unwrap();
+        let reader = store.reader("a").unwrap();
+        let mut cursor = reader.cursor(b"b", Some(b"e")).unwrap();
+        let mut next = || cursor.next().unwrap().map(|(key, value)| String::from_utf8([key, value].concat()).unwrap());
+        assert_eq!(next().as_deref(), Some("bold"));
+        changes.clear();
+        changes.delete("a", b"c");
+        changes.put("a", b"d", b"new");
+        changes.put("a", b"dd", b"new");
+        store.apply(&changes).unwrap();
+        store.flush().unwrap();
+        assert_eq!([next(), next(), next(), next()].map(Option::unwrap_or_default), ["cold", "dold", "", ""]);
+        let now = rows(&reader, b"b", Some(b"e"));
+        assert_eq!(now.iter().map(|(key, _)| key.as_slice()).collect::<Vec<_>>(), [&b"b"[..], b"d", b"dd"]);
+    });
+}
+
+#[test]
+fn a_cursor_can_be_sent_back_and_forth() {
+    on_both(|store| {
+        let mut changes = StoreChanges::new();
+        for key in [b"a", b"b", b"c", b"d"] {
+            changes.put("a", key, b"");
+        }
+        store.apply(&changes).unwrap();
+        let mut cursor = store.reader("a").unwrap().cursor(&[], Some(b"d")).unwrap();
+        let mut at = |from: Option<&[u8]>| {
+            from.into_iter().for_each(|from| cursor.seek(from));
+            cursor.next().unwrap().map(|(key, _)| key)
+        };
+        assert_eq!(at(Some(b"bb")), Some(b"c".to_vec()));
+        assert_eq!(at(None), None);
+        assert_eq!(at(Some(b"a")), Some(b"a".to_vec()));
+        assert_eq!(at(None), Some(b"b".to_vec()));
+        assert_eq!(at(Some(b"d")), None);
+    });
+}

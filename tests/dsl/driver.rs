@@ -18,7 +18,7 @@ fn unknown_names_are_errors_that_say_what_there_is() {
     assert_eq!(error.to_string(), "[HW0120] the topology writes no topic in; help: it writes these: out");
     let error = driver.store::<String, i64>("count").unwrap_err();
     assert_eq!(error.to_string(), "[HW0120] the topology keeps no store count; help: it keeps these: counts");
-    assert_eq!(driver.window_store::<String, i64>("counts").unwrap_err().code(), "HW0205");
+    assert_eq!(driver.window_store::<String, i64>("counts").unwrap_err().code(), "HW0652");
     let mut input = driver.input::<String, i64>("in", Json).to_partition(1);
     assert_eq!(input.pipe(&mut driver, "k".into(), 1, 0).unwrap_err().code(), "HW0121");
 }

@@ -139,11 +139,51 @@ fn a_retention_that_does_not_fit_its_store_is_refused() {
     let numbers = app.stream::<String, i64>("in", Json);
     let store = |name: &str, ms| Materialized::named(name).retention(ms);
     numbers.group_by_key("a").windowed_by(Tumbling::of(100).grace(20)).count(store("short", 119));
-    numbers.group_by_key("b").windowed_by(Session::with_gap(100).no_grace()).count(store("sessions", 1000));
+    numbers.group_by_key("b").windowed_by(Session::with_gap(100).no_grace()).count(store("sessions", 99));
+    numbers.group_by_key("d").windowed_by(Sliding::of(100).grace(20)).count(store("sliding", 219));
     numbers.group_by_key("c").count(store("plain", 1000));
     let errors = app.build().unwrap_err();
     let found: Vec<_> = errors.0.iter().map(|error| (error.code, error.node.as_str())).collect();
-    assert_eq!(found, [("HW0142", "short"), ("HW0142", "sessions"), ("HW0142", "plain")]);
+    assert_eq!(found, ["short", "sessions", "sliding", "plain"].map(|node| ("HW0142", node)));
+}
+
+#[test]
+fn a_store_that_could_not_be_restored_as_it_was_read_is_refused() {
+    type Read = Consumed<String, Option<i64>>;
+    let refused = |make: &dyn Fn(&StreamsBuilder)| -> Vec<_> {
+        let app = StreamsBuilder::new("demo");
+        make(&app);
+        app.build().unwrap_err().0.iter().map(|error| (error.code, error.node.clone())).collect()
+    };
+    let table = |app: &StreamsBuilder, consumed: Read| {
+        app.table::<String, i64>("in", consumed, Materialized::named("rows").restored_from_source());
+    };
+    let expected = [("HW0145", "rows".to_owned())];
+    for consumed in [
+        || Read::json().wall_clock(),
+        || Read::json().timestamp_by(|arrival| arrival.timestamp),
+        || Read::json().on_negative_time(NegativeTime::PartitionTime),
+        || Read::json().reset(OffsetReset::Latest),
+    ] {
+        assert_eq!(refused(&|app| table(app, consumed())), expected);
+    }
+    assert_eq!(
+        refused(&|app| {
+            app.on_failure(OnFailure::Skip);
+            table(app, Read::json());
+        }),
+        expected
+    );
+    let store = || Materialized::named("rows").restored_from_source();
+    assert_eq!(refused(&|app| drop(app.table::<String, i64>("in", Json, store().versioned(1)))), expected);
+    assert_eq!(
+        refused(&|app| drop(app.stream::<String, i64>("in", Json).latest_as_table("by-key", store()))),
+        expected
+    );
+    assert_eq!(refused(&|app| drop(app.stream::<String, i64>("in", Json).group_by_key("k").count(store()))), expected);
+    let app = StreamsBuilder::new("demo");
+    table(&app, Read::json().reset(OffsetReset::Earliest).timestamp(|_, n| n.unwrap_or_default()));
+    assert!(app.build().is_ok());
 }
 
 #[test]

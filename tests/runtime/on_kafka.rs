@@ -60,6 +60,20 @@ fn wall_clock_timers_fire_without_records_on_kafka_and_a_source_begins_at_the_la
 }
 
 #[test]
+fn a_run_on_kafka_that_follows_at_once_reads_the_topics_that_are_new() {
+    let server = KafkaServer::start().unwrap();
+    let (dir, log) = (tempfile::tempdir().unwrap(), connect(&server));
+    sources::reads_the_topics_there_are_when_it_starts(&log, dir.path());
+}
+
+#[test]
+fn a_live_run_on_kafka_reads_topics_that_are_made_while_it_runs() {
+    let server = KafkaServer::start().unwrap();
+    let (dir, log) = (tempfile::tempdir().unwrap(), connect(&server));
+    sources::takes_in_new_topics(&log, dir.path());
+}
+
+#[test]
 fn on_kafka_too_internal_topics_let_go_of_what_was_read_and_take_any_time() {
     let server = KafkaServer::start().unwrap();
     let (dir, log) = (tempfile::tempdir().unwrap(), connect(&server));

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use headwater::{
     log::{Log, ProducerConfig, TopicSpec},
     prelude::*,
-    runtime::{Mode, Progress, Settings, run},
+    runtime::{App, Mode, Progress, Settings, run},
 };
 use headwater_core::{BatchBuilder, Headers, ManualClock, TopicPartition};
 
-use super::common::*;
+use super::{common::*, processors::wait_for};
 
 /// Creates a topic of one partition, unless it is there.
 pub fn create(log: &dyn Log, topic: &str) {
@@ -115,25 +115,87 @@ fn a_source_without_reset_refuses_to_begin() {
     assert!(error.to_string().contains("in-0"), "{error}");
 }
 
-#[test]
-fn a_pattern_reads_the_topics_there_are_when_a_run_starts_and_needs_one() {
+/// Runs one after the other, each with one topic more that matches the pattern, and none that does not.
+pub fn reads_the_topics_there_are_when_it_starts(log: &Arc<dyn Log>, dir: &std::path::Path) {
     let topology = || {
         let app = StreamsBuilder::new("copy");
         let all = app.stream::<String, i64>(Topics::matching("in-.*"), Consumed::json().named("all"));
         all.map_values(|n| (n, n)).to("out", Json);
         app.build().unwrap()
     };
+    create(&**log, "out");
+    let settings = settings(dir, 1);
+    let error = run(&topology(), log, &settings, Mode::Bounded, &Arc::new(Progress::default())).unwrap_err();
+    assert_eq!(error.code(), "HW0110");
+    write(&**log, "in-b", &[(1, 10)]);
+    write(&**log, "other", &[(9, 10)]);
+    run_bounded(&topology(), log, &settings);
+    wait_for("the first record", || numbers(&**log) == [1]);
+    write(&**log, "in-a", &[(2, 10)]);
+    run_bounded(&topology(), log, &settings);
+    wait_for("the second topic's record", || numbers(&**log) == [1, 2]);
+}
+
+#[test]
+fn a_pattern_reads_the_topics_there_are_when_a_run_starts_and_needs_one() {
     let dir = tempfile::tempdir().unwrap();
     let log = open_log(dir.path());
+    reads_the_topics_there_are_when_it_starts(&log, dir.path());
+}
+
+/// How many records of each key came in each window of 100 ms, over all topics called in-..., when the window closes.
+fn windows_of_all() -> Topology {
+    let app = StreamsBuilder::new("copy");
+    app.stream::<String, i64>(Topics::matching("in-.*"), Consumed::json().named("all"))
+        .group_by_key("by-key")
+        .windowed_by(Tumbling::of(100).no_grace().emit_on_close())
+        .count("counts")
+        .updates()
+        .map(|window, n| (format!("{}@{}", window.key, window.start), (n, n)))
+        .to("out", Json);
+    app.build().unwrap()
+}
+
+/// A live run takes in topics as they come, without losing what it knew of time, and leaves out one that does not fit.
+pub fn takes_in_new_topics(log: &Arc<dyn Log>, dir: &std::path::Path) {
+    write(&**log, "in-b", &[(1, 10), (2, 250)]);
+    create(&**log, "out");
+    let settings = Settings { topic_check_interval: Duration::from_millis(50), ..settings(dir, 1) };
+    let app = App::start(&windows_of_all(), log, &settings, Mode::Live).unwrap();
+    let seen = |key: &str| results(&**log, "out").contains_key(key);
+    wait_for("the first window", || seen("1@0"));
+    // It stands before the other in the order of names. Its first record is late: that window has closed.
+    write(&**log, "in-a", &[(3, 20), (4, 350)]);
+    wait_for("the new topic's record to close a window", || seen("2@200"));
+    log.create_topics(&[TopicSpec { name: "in-c".into(), partitions: 2, config: BTreeMap::new() }]).unwrap();
+    write(&**log, "in-d", &[(5, 700)]);
+    wait_for("a topic made beside one that does not fit", || seen("4@300"));
+    let report = app.stop().unwrap();
+    assert_eq!(report.counters.get("late:counts"), Some(&1));
+    assert_eq!(report.processed, 5);
+    assert_eq!(results(&**log, "out").into_keys().collect::<Vec<_>>(), ["1@0", "2@200", "4@300"]);
+}
+
+#[test]
+fn a_live_run_reads_topics_that_are_made_while_it_runs_and_leaves_out_those_that_do_not_fit() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_log(dir.path());
+    takes_in_new_topics(&log, dir.path());
+}
+
+#[test]
+fn how_far_apart_in_event_time_the_inputs_of_a_task_were_is_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_log(dir.path());
+    write(&*log, "in-a", &[(1, 1_000), (2, 90_000)]);
+    write(&*log, "in-b", &[(3, 500), (4, 4_000)]);
     create(&*log, "out");
-    let settings = settings(dir.path(), 1);
-    let error = run(&topology(), &log, &settings, Mode::Bounded, &Arc::new(Progress::default())).unwrap_err();
-    assert_eq!(error.code(), "HW0110");
-    write(&*log, "in-a", &[(1, 10)]);
-    write(&*log, "other", &[(9, 10)]);
-    run_bounded(&topology(), &log, &settings);
-    assert_eq!(numbers(&*log), [1]);
-    write(&*log, "in-b", &[(2, 10)]);
-    run_bounded(&topology(), &log, &settings);
-    assert_eq!(numbers(&*log), [1, 2]);
+    let report = run_bounded(&windows_of_all(), &log, &settings(dir.path(), 1));
+    let skews: Vec<_> = report.time_skew.values().map(ToString::to_string).collect();
+    assert_eq!(skews, ["in-b is 86000 ms behind in-a"]);
+    let alone = tempfile::tempdir().unwrap();
+    let log = open_log(alone.path());
+    write(&*log, "in-a", &[(1, 1_000), (2, 90_000)]);
+    create(&*log, "out");
+    assert!(run_bounded(&windows_of_all(), &log, &settings(alone.path(), 1)).time_skew.is_empty());
 }

@@ -53,6 +53,7 @@ pub fn measure(effort: Effort) -> Outcome<Vec<Figure>> {
 }
 
 fn figure(workload: Workload, what: &'static str, effort: Effort) -> Outcome<Figure> {
+    eprintln!("measuring: {what}");
     let records = RECORDS / effort.shrink;
     let mut ours = Ours { workload, batches: workload.batches(records, BATCH)?, marks: Marks::default() };
     ours.run()?;

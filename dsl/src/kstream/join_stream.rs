@@ -229,15 +229,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         stores.extend(names.left_unmatched.clone().map(|name| (name, list(left))));
         stores.extend(names.right_unmatched.clone().map(|name| (name, list(right))));
         for (name, value) in stores {
-            let key = key.to_owned();
-            let kind = StoreKind::Timed;
-            self.graph.declare_store(id, &name, move |changelog| StoreSpec {
-                kind,
-                key,
-                value,
-                changelog,
-                options: StoreOptions::default(),
-            });
+            let spec = StoreSpec::new(StoreKind::Timed, key, &value, StoreOptions::default());
+            self.graph.declare_store(id, &name, spec);
         }
     }
 }

@@ -100,7 +100,7 @@ impl<K: Data, V: Data> KStream<K, V> {
             ("holds_back_ms", grace_ms.map(|grace_ms| grace_ms.max(0))),
         ]);
         let (join, stream, store) = (Arc::new(join), Arc::new(stream), buffer.clone());
-        let formats = (stream.keys.format().to_owned(), stream.values.format().to_owned());
+        let formats = (stream.keys.format(), stream.values.format());
         let id = self.graph.add(Some(&name), op, kind, vec![parent], |wiring, id| {
             wiring.target::<K, V>(id, move |builder, id| -> Result<Target<K, V>> {
                 let table_join = TableJoin {
@@ -121,8 +121,7 @@ impl<K: Data, V: Data> KStream<K, V> {
             });
         });
         if let Some((store, _)) = buffer {
-            let ((key, value), kind, options) = (formats, StoreKind::Timed, StoreOptions::default());
-            let spec = move |changelog| StoreSpec { kind, key, value, changelog, options };
+            let spec = StoreSpec::new(StoreKind::Timed, formats.0, formats.1, StoreOptions::default());
             self.graph.declare_store(id, &store, spec);
         }
         KStream::new(self.graph.clone(), id)

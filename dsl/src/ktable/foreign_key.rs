@@ -188,11 +188,8 @@ impl<KR: Key, VR: Data> KTable<KR, VR> {
         let store = format!("{}-subscription-store", joined.name);
         let taking = self.taking(subscriptions, joined, &store);
         let telling = self.telling(joined, &store);
-        let (key, value) = (joined.foreign_keys.format().to_owned(), "subscriber".to_owned());
-        let spec = move |changelog| {
-            let (kind, options) = (StoreKind::KeyValue, StoreOptions::default());
-            StoreSpec { kind, key, value, changelog, options }
-        };
+        let (kind, options) = (StoreKind::KeyValue, StoreOptions::default());
+        let spec = StoreSpec::new(kind, joined.foreign_keys.format(), "subscriber", options);
         self.graph.declare_store(taking, &store, spec);
         let merge = NodeKind::Stateless { op: "merge".to_owned(), changes_key: false };
         let name = format!("{}-answers", joined.name);

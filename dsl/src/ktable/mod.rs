@@ -19,8 +19,8 @@ use headwater_core::Result;
 use crate::{
     bounds::Data,
     graph::Graph,
-    plan::{NodeId, StoreKind, StoreSpec},
-    store::{Emission, KvStore, StoreSerdes, VersionedStore},
+    plan::{NodeId, StoreKind},
+    store::{DeclaredStore, Emission, KvStore, StoreSerdes, VersionedStore},
     task::TaskContext,
     vocab::Materialized,
     wire::{Meta, TableView, TaskBuilder, Wiring},
@@ -77,7 +77,7 @@ impl Past {
 }
 
 /// The plan's entry for a key-value store.
-pub(crate) fn declare<K: Data, V: Data>(store: &Materialized<K, V>) -> impl FnOnce(String) -> StoreSpec + use<K, V> {
+pub(crate) fn declare<K: Data, V: Data>(store: &Materialized<K, V>) -> DeclaredStore {
     store.spec(StoreKind::KeyValue)
 }
 

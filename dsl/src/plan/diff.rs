@@ -53,7 +53,10 @@ impl Plan {
             let part = self.subtopologies.iter().position(|p| p.stores.contains(name)).unwrap_or_default();
             let windows = self.nodes.iter().find(|node| node.kind.stores().first() == Some(name)).map(window_form);
             let windows = windows.unwrap_or_default();
-            let log = if store.options.unlogged { " without changelog" } else { "" };
+            let log = match &store.options.source {
+                Some(source) => format!(" restored from {source}"),
+                None => if store.options.unlogged { " without changelog" } else { "" }.to_owned(),
+            };
             let form =
                 format!("{:?} of {} to {}{windows}{log} in sub-topology {part}", store.kind, store.key, store.value);
             things.push((format!("store {name}"), form));

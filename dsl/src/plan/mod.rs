@@ -16,6 +16,7 @@ mod mermaid;
 mod node;
 mod partitions;
 mod patterns;
+mod routing;
 mod stateful;
 mod version;
 mod windows;

@@ -318,6 +318,10 @@ pub struct StoreOptions {
     /// Whether it has no changelog, so that its rows live and die with the local state.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unlogged: bool,
+    /// The topic that its table reads, if it is restored from there and has no changelog of its own. Empty where no table
+    /// of a topic has the store, which `build()` refuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// How long rows are kept in terms of event time, in milliseconds: of a window store after the window's start, of a
     /// versioned one after the version was replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -334,9 +338,19 @@ impl StoreOptions {
 }
 
 impl StoreSpec {
-    /// The topic that its changes are written to, and that it is restored from; `None` if it has none.
+    /// A store whose changelog's name is still to come.
+    pub(crate) fn new(kind: StoreKind, key: &str, value: &str, options: StoreOptions) -> Self {
+        Self { kind, key: key.to_owned(), value: value.to_owned(), changelog: String::new(), options }
+    }
+
+    /// The topic that its changes are written to; `None` if it has none.
     pub fn changelog_topic(&self) -> Option<&str> {
-        (!self.options.unlogged).then_some(self.changelog.as_str())
+        (!self.options.unlogged && self.options.source.is_none()).then_some(self.changelog.as_str())
+    }
+
+    /// The topic that it is restored from: its changelog, or the one that its table reads; `None` if there is none.
+    pub fn restore_topic(&self) -> Option<&str> {
+        self.options.source.as_deref().or_else(|| self.changelog_topic())
     }
 }
 

@@ -30,6 +30,14 @@ impl Plan {
         plan
     }
 
+    /// The patterns of its sources.
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Source { pattern, .. } => pattern.as_deref(),
+            _ => None,
+        })
+    }
+
     /// The patterns to which no topic is known, with their steps' names.
     pub fn patterns_without_topic(&self) -> impl Iterator<Item = (&str, &str)> {
         self.nodes.iter().filter_map(|node| match &node.kind {

@@ -21,10 +21,6 @@ pub(crate) struct Row<K, V> {
     pub(crate) committed: bool,
     /// When it was last changed, counted in changes since the last commit; 0 if it was not.
     pub(crate) changed: u64,
-    /// Its window has closed: it leaves the store with this commit.
-    pub(crate) expired: bool,
-    /// Nothing but its expiry has changed, which is no news to anybody downstream.
-    pub(crate) quiet: bool,
 }
 
 /// The rows in memory.
@@ -60,18 +56,7 @@ impl<K: Hash + Eq, V> Buffer<K, V> {
         let hash = self.hasher.hash_one(&key);
         let at = self.rows.len();
         let committed = value.is_some();
-        self.rows.push(Row {
-            hash,
-            key,
-            value,
-            old: None,
-            timestamp,
-            headers: None,
-            committed,
-            changed: 0,
-            expired: false,
-            quiet: false,
-        });
+        self.rows.push(Row { hash, key, value, old: None, timestamp, headers: None, committed, changed: 0 });
         let rows = &self.rows;
         self.index.insert_unique(hash, at as u32, |at| rows.get(*at as usize).map_or(0, |row| row.hash));
         at
@@ -86,10 +71,6 @@ impl<K: Hash + Eq, V> Buffer<K, V> {
         self.rows.get(at)
     }
 
-    pub(crate) fn rows(&self) -> &[Row<K, V>] {
-        &self.rows
-    }
-
     /// Notes that the row at `at` was changed just now.
     #[inline]
     pub(crate) fn touch(&mut self, at: usize) {
@@ -100,16 +81,6 @@ impl<K: Hash + Eq, V> Buffer<K, V> {
             self.dirty.push(at as u32);
         }
         row.changed = changes;
-    }
-
-    /// The row at `at` leaves the store with the next commit. A change that still waits for the commit goes out first.
-    pub(crate) fn expire(&mut self, at: usize) {
-        let Some(row) = self.rows.get_mut(at) else { return };
-        row.expired = true;
-        if row.changed == 0 {
-            row.quiet = true;
-            self.touch(at);
-        }
     }
 
     pub(crate) fn dirty_count(&self) -> usize {
@@ -127,10 +98,6 @@ impl<K: Hash + Eq, V> Buffer<K, V> {
     pub(crate) fn committed(&mut self, keep: usize) {
         for at in std::mem::take(&mut self.dirty) {
             if let Some(row) = self.rows.get_mut(at as usize) {
-                if std::mem::take(&mut row.expired) {
-                    row.value = None;
-                }
-                row.quiet = false;
                 row.old = None;
                 row.changed = 0;
                 row.committed = row.value.is_some();

@@ -38,10 +38,14 @@ impl<K: Data, V: Data> Emission<K, V> {
 }
 
 /// Keeps a record's headers beside a row that waits for the commit; allocates only if there are any.
+#[inline(always)]
 pub(super) fn keep_headers(kept: &mut Option<Box<Headers>>, headers: &Headers) {
-    if !headers.is_empty() {
-        *kept = Some(Box::new(headers.clone()));
-    } else if kept.is_some() {
-        *kept = None;
+    // Called for every change: most have none.
+    if !headers.is_empty() || kept.is_some() {
+        replace_headers(kept, headers);
     }
+}
+
+fn replace_headers(kept: &mut Option<Box<Headers>>, headers: &Headers) {
+    *kept = (!headers.is_empty()).then(|| Box::new(headers.clone()));
 }

@@ -1,6 +1,6 @@
 //! The typed key-value store.
 
-use std::{cell::RefCell, hash::Hash, ops::ControlFlow, rc::Rc};
+use std::{cell::RefCell, hash::Hash, rc::Rc};
 
 use headwater_core::{Headers, Payload, Result, StoreReader, Timestamp};
 
@@ -27,13 +27,6 @@ pub(crate) struct KvStore<K, V> {
     pub(super) buffer: RefCell<Buffer<K, V>>,
     /// `None` if nobody listens or results go elsewhere.
     emission: Option<Emission<K, V>>,
-}
-
-/// A row taken out of a store.
-pub(crate) struct Taken<K, V> {
-    pub(crate) key: K,
-    pub(crate) value: V,
-    pub(crate) timestamp: Timestamp,
 }
 
 impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
@@ -119,70 +112,10 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
         Ok(Some(buffer.insert(key, value, timestamp)))
     }
 
-    /// Removes and returns all rows whose encoded key is at or above `from` and below `to`, in key order. Rows for which
-    /// `may_lie` is false must lie outside: their keys are not even encoded.
-    pub(crate) fn take_range(&self, from: &[u8], to: &[u8], may_lie: impl Fn(&K) -> bool) -> Result<Vec<Taken<K, V>>> {
-        let mut buffer = self.buffer.borrow_mut();
-        let found = self.load_range(&mut buffer, from, to, may_lie)?;
-        let mut taken = Vec::with_capacity(found.len());
-        for at in found {
-            let Some(row) = buffer.row_mut(at) else { continue };
-            let timestamp = row.timestamp;
-            if let Some(value) = row.value.take() {
-                taken.push(Taken { key: row.key.clone(), value, timestamp });
-            }
-            buffer.touch(at);
-        }
-        Ok(taken)
-    }
-
-    /// Lets all rows whose encoded key is at or above `from` and below `to` go with the next commit, which is no change
-    /// of theirs: what is downstream keeps their last value. `may_lie` as for [`KvStore::take_range`].
-    pub(crate) fn expire_range(&self, from: &[u8], to: &[u8], may_lie: impl Fn(&K) -> bool) -> Result<()> {
-        let mut buffer = self.buffer.borrow_mut();
-        for at in self.load_range(&mut buffer, from, to, may_lie)? {
-            buffer.expire(at);
-        }
-        Ok(())
-    }
-
-    /// Brings all rows of a range into memory and returns their places in key order.
-    fn load_range(
-        &self,
-        buffer: &mut Buffer<K, V>,
-        from: &[u8],
-        to: &[u8],
-        may_lie: impl Fn(&K) -> bool,
-    ) -> Result<Vec<usize>> {
-        let mut stored: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        self.base.range(from, Some(to), &mut |key, value| {
-            stored.push((key.to_vec(), value.to_vec()));
-            ControlFlow::Continue(())
-        })?;
-        for (key, value) in stored {
-            let typed = self.serdes.decode_key(&self.name, &key)?;
-            if buffer.find(&typed).is_none() {
-                let (timestamp, value) = self.serdes.decode_row(&self.name, &value)?;
-                buffer.insert(typed, Some(value), timestamp);
-            }
-        }
-        let mut found: Vec<(Vec<u8>, usize)> = Vec::new();
-        let candidates = buffer.rows().iter().enumerate();
-        for (at, row) in candidates.filter(|(_, row)| row.value.is_some() && may_lie(&row.key)) {
-            let mut key = Vec::new();
-            self.serdes.encode_key(&self.name, &row.key, &mut key)?;
-            if key.as_slice() >= from && key.as_slice() < to {
-                found.push((key, at));
-            }
-        }
-        found.sort_unstable();
-        Ok(found.into_iter().map(|(_, at)| at).collect())
-    }
-
     fn visit_row(&self, row: &Row<K, V>, visit: &mut StoreChangeVisitor<'_>, scratch: &mut Scratch) -> Result<()> {
         scratch.key.clear();
         self.serdes.encode_key(&self.name, &row.key, &mut scratch.key)?;
-        let Some(value) = row.value.as_ref().filter(|_| !row.expired) else {
+        let Some(value) = &row.value else {
             return if row.committed { visit(&self.name, &scratch.key, None) } else { Ok(()) };
         };
         scratch.value.clear();
@@ -219,7 +152,7 @@ impl<K: Data + Hash + Eq, V: Data> CommitStep for KvStore<K, V> {
             let buffer = self.buffer.borrow();
             let rows = buffer.in_order_of_change().into_iter().filter_map(|at| buffer.row(at));
             // A deletion of a row that was never there changes nothing.
-            rows.filter(|row| !row.quiet && (row.value.is_some() || row.committed))
+            rows.filter(|row| row.value.is_some() || row.committed)
                 .map(|row| (row.key.clone(), row.news(), row.timestamp, row.headers.clone()))
                 .collect()
         };

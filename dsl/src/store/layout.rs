@@ -38,6 +38,8 @@ pub fn decode_window_key(stored: &[u8]) -> Option<(Timestamp, &[u8])> {
 /// First byte of a timed store's rows by key, and of its index by time.
 const BY_KEY: u8 = 0;
 const BY_TIME: u8 = 1;
+/// What is added to these once a row is only kept to be looked up.
+const KEPT: u8 = 2;
 
 /// What identifies a row of a timed store: the key's own bytes, a time, and a number that tells rows of equal key and
 /// time apart.
@@ -53,6 +55,29 @@ pub struct TimedKey<B> {
 
 /// Where a timed store's rows begin and where its index by time begins: between them are the rows.
 pub const TIMED_ROWS: (&[u8], &[u8]) = (&[BY_KEY], &[BY_TIME]);
+
+/// As [`TIMED_ROWS`], of the rows that have left what a step works with and stay for a while to be looked up. They and
+/// their index by time have the keys of [`kept`].
+pub const KEPT_ROWS: (&[u8], &[u8]) = (&[BY_KEY + KEPT], &[BY_TIME + KEPT]);
+
+/// Where a timed store's index by time ends.
+pub const TIMED_END: &[u8] = &[BY_TIME + 1];
+
+/// The key that the row or entry of the index under `key` has from when it is only kept to be looked up.
+pub fn kept(mut key: Vec<u8>) -> Vec<u8> {
+    if let Some(first) = key.first_mut() {
+        *first = first.wrapping_add(KEPT);
+    }
+    key
+}
+
+/// The key that a kept row or entry of the index had before: what [`kept`] made this key of.
+pub fn before_kept(mut key: Vec<u8>) -> Vec<u8> {
+    if let Some(first) = key.first_mut() {
+        *first = first.wrapping_sub(KEPT);
+    }
+    key
+}
 
 /// What all rows of `key` in a timed store begin with: 0, the key's bytes with `00` written as `00 ff`, and `00 01`. So
 /// no key's rows lie among another's, and the order is that of the keys' bytes.
@@ -109,12 +134,12 @@ pub(crate) fn encode_time_entry(key: TimedKey<&[u8]>) -> Vec<u8> {
 pub(crate) const TIME_ENTRY: &[u8] = &[FORMAT];
 
 /// The first entry of `time` in a timed store's index.
-pub(crate) fn time_entry_bound(time: Timestamp) -> Vec<u8> {
+pub fn time_entry_bound(time: Timestamp) -> Vec<u8> {
     [&[BY_TIME][..], &start_bound(time)].concat()
 }
 
-/// The row that an entry of the index is of.
-pub(crate) fn decode_time_entry(stored: &[u8]) -> Option<TimedKey<&[u8]>> {
+/// The row that an entry of the index is of; `None` if the bytes are no such entry.
+pub fn decode_time_entry(stored: &[u8]) -> Option<TimedKey<&[u8]>> {
     let (place, key) = stored.strip_prefix(&[BY_TIME])?.split_at_checked(16)?;
     let (time, sub) = decode_place(place)?;
     Some(TimedKey { key, time, sub })

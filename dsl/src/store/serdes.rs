@@ -19,7 +19,7 @@ impl<K: 'static, V: 'static> StoreSerdes<K, V> {
     }
 
     /// The bytes of a key of store `store`; `None` if it is null.
-    pub(super) fn key_bytes(&self, store: &str, key: &K) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn key_bytes(&self, store: &str, key: &K) -> Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
         let payload = self.encode_key(store, key, &mut bytes)?;
         Ok((payload == Payload::Bytes).then_some(bytes))
@@ -31,7 +31,7 @@ impl<K: 'static, V: 'static> StoreSerdes<K, V> {
     }
 
     /// Appends a value of store `store`.
-    pub(super) fn encode_value(&self, store: &str, value: &V, out: &mut Vec<u8>) -> Result<Payload> {
+    pub(crate) fn encode_value(&self, store: &str, value: &V, out: &mut Vec<u8>) -> Result<Payload> {
         self.values.encode(value, out).map_err(|error| error.while_encoding(&format!("a value of store {store}")))
     }
 

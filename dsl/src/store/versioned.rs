@@ -76,7 +76,7 @@ impl<K: Data, V: Data> VersionedStore<K, V> {
         self.observed.set(self.observed.get().max(from));
         let latest = self.holding_at(&prefix, Timestamp::MAX)?;
         let sent = self.emission.as_ref().map(|emission| (emission, value.clone()));
-        self.pending.borrow_mut().insert(row_key(&prefix, from), Pending::Set((from, value)));
+        self.pending.borrow_mut().insert(encode_version_key(&prefix, from), Pending::Set((from, value)));
         self.prune(&prefix)?;
         let Some((emission, new)) = sent else { return Ok(true) };
         let of_the_past = latest.as_ref().is_some_and(|(newest, _)| *newest > from);
@@ -96,14 +96,14 @@ impl<K: Data, V: Data> VersionedStore<K, V> {
         }
         let mut pending = self.pending.borrow_mut();
         for (from, _) in old {
-            pending.insert(row_key(prefix, from), Pending::Gone);
+            pending.insert(encode_version_key(prefix, from), Pending::Gone);
         }
         Ok(())
     }
 
     /// The version that holds at `at`.
     fn holding_at(&self, prefix: &[u8], at: Timestamp) -> Result<Option<Version<V>>> {
-        let (from, to) = (row_key(prefix, at), row_key(prefix, Timestamp::MIN));
+        let (from, to) = (encode_version_key(prefix, at), encode_version_key(prefix, Timestamp::MIN));
         let pending = self.pending.borrow();
         let mut waiting = pending.range(from.clone()..=to.clone()).filter_map(|(_, row)| match row {
             Pending::Set(version) => Some(version),
@@ -128,7 +128,7 @@ impl<K: Data, V: Data> VersionedStore<K, V> {
 
     /// The version that holds at `at` and all older ones, the newest first.
     fn versions_from(&self, prefix: &[u8], at: Timestamp) -> Result<Vec<Version<V>>> {
-        let (from, to) = (row_key(prefix, at), row_key(prefix, Timestamp::MIN));
+        let (from, to) = (encode_version_key(prefix, at), encode_version_key(prefix, Timestamp::MIN));
         let mut versions = Vec::new();
         let pending = self.pending.borrow();
         let mut stored: Vec<Vec<u8>> = Vec::new();
@@ -231,7 +231,8 @@ pub fn version_prefix(key: &[u8]) -> Vec<u8> {
     prefix
 }
 
-fn row_key(prefix: &[u8], from: Timestamp) -> Vec<u8> {
+/// The key of the version that holds from `from` on, of the row that `prefix` is of: the newest version comes first.
+pub fn encode_version_key(prefix: &[u8], from: Timestamp) -> Vec<u8> {
     [prefix, &start_bound(!from)].concat()
 }
 
@@ -252,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_versions_of_a_key_are_together_the_newest_first() {
-        let at = |key: &str, from| row_key(&version_prefix(key.as_bytes()), from);
+        let at = |key: &str, from| encode_version_key(&version_prefix(key.as_bytes()), from);
         let keys = [at("b", i64::MAX), at("b", 7), at("b", -7), at("b", i64::MIN), at("aa", 5), at("aa", 4)];
         assert!(keys.is_sorted());
     }

@@ -10,6 +10,7 @@ mod failures;
 mod memo;
 mod order;
 mod processor;
+mod skew;
 mod timers;
 
 pub(crate) use blame::Blame;
@@ -27,5 +28,6 @@ pub(crate) use memo::Slot;
 pub use order::Order;
 pub(crate) use processor::panicked;
 pub use processor::{PanicGuard, ProcessorTask, SourceHandle, TaskSource};
+pub use skew::TimeSkew;
 pub(crate) use timers::{Punctuated, next_tick};
 pub use timers::{Punctuation, Timer};

@@ -10,7 +10,8 @@ use std::{
 use headwater_core::{Error, ErrorKind, Offset, RecordRef, Result, TaskId, Timestamp, TopicPartition};
 
 use super::{
-    Blame, CommitStep, Failures, Memo, Order, Punctuation, Slot, TaskContext, TaskEnv, clock, env::StoreChangeVisitor,
+    Blame, CommitStep, Failures, Memo, Order, Punctuation, Slot, TaskContext, TaskEnv, TimeSkew, clock,
+    env::StoreChangeVisitor,
 };
 use crate::{
     dead_letter::Raw,
@@ -349,6 +350,11 @@ impl ProcessorTask {
     /// The greatest timestamp taken so far, if any.
     pub fn stream_time(&self) -> Option<Timestamp> {
         Some(self.context.stream_time.get()).filter(|time| *time != Timestamp::MIN)
+    }
+
+    /// How far apart its inputs are in event time; `None` if fewer than two have sent anything.
+    pub fn time_skew(&self) -> Option<TimeSkew> {
+        TimeSkew::among(self.context.queues.borrow().iter().map(|queue| (queue.time(), queue.name.as_str())))
     }
 
     /// The numbers to commit with the input offsets.

@@ -52,6 +52,18 @@ impl<K: Data, V: Data> Consumed<K, V> {
         Self::with(Auto, Json)
     }
 
+    /// Why a table's rows could differ from those that reading made of the same records, if they were read anew.
+    pub(crate) fn not_repeatable(&self) -> Option<&'static str> {
+        match (&self.event_time, self.negative_time, self.reset) {
+            (EventTime::WallClock | EventTime::Arrival(_), _, _) => Some("its time depends on more than the record"),
+            (_, NegativeTime::PartitionTime, _) => Some("a negative time gets the time of records before it"),
+            (_, _, Some(OffsetReset::Latest | OffsetReset::ByDuration(_) | OffsetReset::None)) => {
+                Some("its reset may leave records out")
+            }
+            _ => None,
+        }
+    }
+
     /// Takes a record's event time (milliseconds since 1970) from its content. Default: the record's own timestamp.
     /// A record whose time is negative is treated as [`Consumed::on_negative_time`] says.
     #[must_use]

@@ -5,6 +5,7 @@ use headwater_core::{Serde, serde::Auto, serde::Postcard};
 use crate::{
     bounds::{Data, Key, Value},
     plan::{StoreKind, StoreOptions, StoreSpec},
+    store::{DeclaredStore, StoreTypes},
 };
 
 /// A store's name and serdes. The name becomes the changelog topic `<app>-<name>-changelog` and the place on disk, so it
@@ -74,9 +75,28 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
-    /// Keeps a window's row for `retention_ms` milliseconds of event time after the window's start, so that it can be
-    /// looked up after it has closed. For tumbling and hopping windows with results on update; a result that is sent on
-    /// close leaves the store then. Default, and the least that `build()` accepts: the window's size and grace.
+    /// Makes no changelog topic: the rows are restored from the topic that the table reads, up to the offset that is
+    /// committed. For [`StreamsBuilder::table`](crate::StreamsBuilder::table) only, whose topic then is the log of its
+    /// rows: it should be compacted, and must not be cut, or rows would be missing after a restore (a start warns of it
+    /// with `HW0613`). Saves the changelog's space and the time to write it. Kafka Streams' `topology.optimization` with
+    /// `reuse.ktable.source.topics`.
+    ///
+    /// `build()` refuses it (`HW0145`) where a restore could give other rows than reading did: with history, with a time
+    /// that depends on more than the record, with a reset to other than the earliest record, and beside
+    /// [`StreamsBuilder::on_failure`](crate::StreamsBuilder::on_failure). Default: every changed row goes to
+    /// `<app>-<name>-changelog`.
+    #[must_use]
+    pub fn restored_from_source(mut self) -> Self {
+        self.options.unlogged = false;
+        // The topic's name is the table's to say.
+        self.options.source = Some(String::new());
+        self
+    }
+
+    /// Keeps a window's row for `retention_ms` milliseconds of event time after the window's start, and a session's after
+    /// its end, so that it can be looked up after it has closed. For windows with results on update; a result that is
+    /// sent on close leaves the store then. Results are the same with any retention. Default, and the least that
+    /// `build()` accepts: for as long as a window takes records (size and grace, of a session gap and grace).
     #[must_use]
     pub fn retention(mut self, retention_ms: i64) -> Self {
         self.options.retention_ms = Some(retention_ms);
@@ -103,12 +123,11 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
-    /// The plan's entry for the store, once its changelog's name is known.
-    pub(crate) fn spec(&self, kind: StoreKind) -> impl FnOnce(String) -> StoreSpec + use<K, V> {
-        let (key, value) = (self.keys.format().to_owned(), self.values.format().to_owned());
-        let options = self.options.clone();
+    /// The store as the topology declares it.
+    pub(crate) fn spec(&self, kind: StoreKind) -> DeclaredStore {
         let kind = if self.history_ms.is_some() { StoreKind::Versioned } else { kind };
-        move |changelog| StoreSpec { kind, key, value, changelog, options }
+        let spec = StoreSpec::new(kind, self.keys.format(), self.values.format(), self.options.clone());
+        DeclaredStore { spec, types: Some(StoreTypes::of::<K, V>()) }
     }
 
     /// The store's name.

@@ -88,10 +88,8 @@ impl<K: Data, V: Data> Suppressed<K, V> {
     }
 
     /// The plan's entry for the buffer.
-    pub(crate) fn spec(&self) -> impl FnOnce(String) -> StoreSpec + use<K, V> {
-        let (key, value) = (self.keys.format().to_owned(), self.values.format().to_owned());
-        let options = self.options.clone();
-        move |changelog| StoreSpec { kind: StoreKind::Buffer, key, value, changelog, options }
+    pub(crate) fn spec(&self) -> StoreSpec {
+        StoreSpec::new(StoreKind::Buffer, self.keys.format(), self.values.format(), self.options.clone())
     }
 }
 

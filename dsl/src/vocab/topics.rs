@@ -18,9 +18,13 @@ pub struct Topics {
 }
 
 impl Topics {
-    /// All topics whose whole name matches the regular expression `pattern`, as of the start of a run: one that is made
-    /// later is read from the next start on. The application's own topics, those it writes, and those it reads by name
-    /// are left out. `build()` reports a pattern that is none (`HW0165`); a run needs at least one topic (`HW0110`).
+    /// All topics whose whole name matches the regular expression `pattern`. The application's own topics, those it
+    /// writes, and those it reads by name are left out. `build()` reports a pattern that is none (`HW0165`); a run needs
+    /// at least one topic to start (`HW0110`).
+    ///
+    /// A live run looks for new ones every 30 seconds (`Settings::topic_check_interval`) and reads each that has as many
+    /// partitions as those it is read with; one that has not is warned of and left out. A bounded run reads those there
+    /// are when it starts.
     ///
     /// In a test the driver knows the topics that were given partitions by `with_topic_partitions`.
     ///

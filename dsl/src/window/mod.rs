@@ -10,7 +10,7 @@ mod unlimited;
 pub use hopping::Hopping;
 pub use session::Session;
 pub use sliding::Sliding;
-pub(crate) use spec::{Aligned, TimeWindows};
+pub(crate) use spec::{Aligned, Starts, TimeWindows};
 pub use tumbling::Tumbling;
 pub use unlimited::Unlimited;
 

@@ -25,24 +25,65 @@ pub(crate) struct Aligned {
     pub(crate) emit: EmitStrategy,
 }
 
-impl Aligned {
-    /// The starts of the windows that hold `timestamp`, in order.
-    pub(crate) fn starts(&self, timestamp: Timestamp) -> impl Iterator<Item = Timestamp> + use<> {
-        let step = self.advance_ms;
-        let from = match step {
-            // A window that begins before 1970 does not exist.
-            Some(advance) => floor(timestamp.saturating_sub(self.size_ms).saturating_add(advance).max(0), advance),
-            None => self.first,
-        };
-        let starts = std::iter::successors(Some(from), move |start| start.checked_add(step?));
-        starts.take_while(move |start| *start <= timestamp)
+/// Starts of windows that follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Starts {
+    next: Timestamp,
+    last: Timestamp,
+    step: i64,
+}
+
+impl Starts {
+    /// A single one.
+    pub(crate) fn one(start: Timestamp) -> Self {
+        Self { next: start, last: start, step: 1 }
     }
 
-    /// The first start of a window that is not before `bound`.
-    pub(crate) fn start_from(&self, bound: Timestamp) -> Timestamp {
+    /// The first and the last one, if there are any.
+    #[inline]
+    pub(crate) fn ends(&self) -> Option<(Timestamp, Timestamp)> {
+        (self.next <= self.last).then_some((self.next, self.last))
+    }
+
+    /// Leaves the first ones out as long as `is_out`; returns how many.
+    #[inline]
+    pub(crate) fn skip_first(&mut self, is_out: impl Fn(Timestamp) -> bool) -> usize {
+        let mut skipped = 0;
+        while self.ends().is_some_and(|(first, _)| is_out(first)) {
+            self.next();
+            skipped += 1;
+        }
+        skipped
+    }
+}
+
+impl Iterator for Starts {
+    type Item = Timestamp;
+
+    #[inline]
+    fn next(&mut self) -> Option<Timestamp> {
+        let (first, last) = self.ends()?;
+        match first.checked_add(self.step) {
+            Some(next) => self.next = next,
+            // There is none after it.
+            None => self.last = last.saturating_sub(self.step).min(first - 1),
+        }
+        Some(first)
+    }
+}
+
+impl Aligned {
+    /// The starts of the windows that hold `timestamp`, in order.
+    #[inline]
+    pub(crate) fn starts(&self, timestamp: Timestamp) -> Starts {
         match self.advance_ms {
-            Some(advance) => floor(bound.saturating_sub(1), advance).saturating_add(advance),
-            None => self.first.max(bound),
+            // A window that begins before 1970 does not exist.
+            Some(advance) => {
+                let least = timestamp.saturating_sub(self.size_ms).saturating_add(advance).max(0);
+                Starts { next: floor(least, advance), last: floor(timestamp, advance), step: advance }
+            }
+            None if self.first <= timestamp => Starts::one(self.first),
+            None => Starts { next: self.first, last: timestamp, step: 1 },
         }
     }
 
@@ -129,11 +170,5 @@ mod tests {
             assert_eq!(windows.starts(i64::MAX).collect::<Vec<_>>(), [first]);
         }
         assert_eq!(aligned(i64::MAX, None, 100).starts(99).count(), 0);
-    }
-
-    #[test]
-    fn the_next_start_is_at_or_after_the_bound() {
-        let windows = aligned(10, Some(3), 0);
-        assert_eq!([0, 1, 3, 4].map(|bound| windows.start_from(bound)), [0, 3, 3, 6]);
     }
 }

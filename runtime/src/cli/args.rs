@@ -2,7 +2,10 @@
 
 use clap::{Args, Parser, Subcommand, value_parser};
 
+use headwater_core::check_name;
+
 use super::place::Place;
+use crate::settings::MAIN_INSTANCE;
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong arguments.";
 const COMPARE_EXIT_CODES: &str = "Exit codes: 0 equal, 1 different, 2 could not compare.";
@@ -59,6 +62,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) pace: Pace,
     #[command(flatten)]
+    pub(super) instance: InstanceArg,
+    #[command(flatten)]
     pub(super) place: Place,
 }
 
@@ -97,6 +102,8 @@ pub(super) struct ReplayArgs {
     pub(super) version: u32,
     #[command(flatten)]
     pub(super) pace: Pace,
+    #[command(flatten)]
+    pub(super) instance: InstanceArg,
     #[command(flatten)]
     pub(super) place: Place,
 }
@@ -157,6 +164,8 @@ pub(super) struct SnapshotArgs {
     #[command(flatten)]
     pub(super) version: VersionArg,
     #[command(flatten)]
+    pub(super) instance: InstanceArg,
+    #[command(flatten)]
     pub(super) place: Place,
 }
 
@@ -165,6 +174,18 @@ pub(super) struct VersionArg {
     /// Which version of the pipeline
     #[arg(long = "version", value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..))]
     pub(super) number: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InstanceArg {
+    /// Which process of the program this is, where several share its work on one Kafka: each has a name of its own, the
+    /// same at every start, and its state in DIR/state/<app>~NAME
+    #[arg(long = "instance", value_name = "NAME", default_value = MAIN_INSTANCE, value_parser = instance)]
+    pub(super) name: String,
+}
+
+fn instance(name: &str) -> Result<String, String> {
+    check_name("instance", name).map(|()| name.to_owned()).map_err(|error| error.to_string())
 }
 
 #[derive(Debug, Args)]
@@ -205,5 +226,14 @@ mod tests {
     fn a_replay_never_takes_the_first_versions_place() {
         assert!(Arguments::try_parse_from(["flights", "replay", "--version", "1"]).is_err());
         assert!(Arguments::try_parse_from(["flights", "replay", "--version", "2"]).is_ok());
+    }
+
+    #[test]
+    fn an_instance_has_a_name_that_can_be_a_directory() {
+        let named = |name| Arguments::try_parse_from(["flights", "run", "--instance", name]);
+        assert!(named("second-1").is_ok());
+        for name in ["", "a/b", "a~b", ".."] {
+            assert!(named(name).is_err(), "{name}");
+        }
     }
 }

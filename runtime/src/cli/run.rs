@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::{
-    args::{Pace, ReplayArgs, RunArgs},
+    args::{InstanceArg, Pace, ReplayArgs, RunArgs},
     failure::Failure,
     output::Output,
     program::Program,
@@ -16,12 +16,17 @@ pub(super) fn paced(settings: Settings, pace: &Pace) -> Settings {
     Settings { threads: usize::from(pace.threads), max_records_per_second: pace.rate, ..settings }
 }
 
+/// `settings` of the process that the user named.
+pub(super) fn named(settings: Settings, instance: &InstanceArg) -> Settings {
+    Settings { instance: instance.name.clone(), ..settings }
+}
+
 /// Runs until stopped, or up to the present ends.
 pub(super) fn run(program: &dyn Program, args: &RunArgs) -> Result<ExitCode, Failure> {
     let topology = program.topology()?;
     let log = args.place.existing_log()?;
     args.place.adopt()?;
-    let settings = paced(args.place.settings(args.version.number), &args.pace);
+    let settings = named(paced(args.place.settings(args.version.number), &args.pace), &args.instance);
     let mode = if args.bounded { Mode::Bounded } else { Mode::Live };
     watch::run_watched(&topology, &log, &settings, mode, &signals::listen()?)?;
     Ok(ExitCode::SUCCESS)
@@ -32,7 +37,7 @@ pub(super) fn replay(program: &dyn Program, args: &ReplayArgs) -> Result<ExitCod
     let topology = program.topology()?;
     let log = args.place.existing_log()?;
     args.place.adopt()?;
-    let settings = paced(args.place.settings(args.version), &args.pace);
+    let settings = named(paced(args.place.settings(args.version), &args.pace), &args.instance);
     let app = topology.versioned(args.version).plan().app.clone();
     let report = watch::run_watched(&topology, &log, &settings, Mode::Bounded, &signals::listen()?)?;
     let mut out = Output::stdout();

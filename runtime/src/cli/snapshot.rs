@@ -10,12 +10,13 @@ use super::{
     failure::Failure,
     output::{Output, grouped},
     program::Program,
+    run::named,
 };
 use crate::snapshot::{create_snapshots, list_snapshots, restore_snapshots};
 
 pub(super) fn snapshot(program: &dyn Program, verb: &SnapshotVerb) -> Result<ExitCode, Failure> {
     let topology = program.topology()?;
-    let settings = |args: &SnapshotArgs| args.place.settings(args.version.number);
+    let settings = |args: &SnapshotArgs| named(args.place.settings(args.version.number), &args.instance);
     let manifests = match verb {
         SnapshotVerb::Create(args) => {
             let log = args.place.existing_log()?;

@@ -62,6 +62,9 @@ pub(super) fn run_watched(
         grouped((report.processed as f64 / seconds.max(0.001)) as u64),
         report.commits
     );
+    if let Some((task, skew)) = report.time_skew.iter().max_by_key(|(_, skew)| skew.ms) {
+        eprintln!("event time: task {task} had its inputs furthest apart: {skew}");
+    }
     Ok(report)
 }
 

@@ -6,11 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use headwater_core::{Clock, Error, ErrorKind, ManualClock, Result, TaskId, Timestamp, partition_for_key};
+use headwater_core::{Clock, Error, ErrorKind, ManualClock, Result, StoredRow, TaskId, Timestamp, partition_for_key};
 use headwater_dsl::{Consumed, Materialized, Produced, Topology};
 
 use super::{
-    env::{GlobalRows, Surroundings},
+    env::{DrivenStores, GlobalRows, Surroundings},
     input::TestInput,
     memory_topic::{MemoryTopics, StoredRecord},
     output::TestOutput,
@@ -18,6 +18,7 @@ use super::{
     store::{TestSessionStore, TestStore, TestVersionedStore, TestWindowStore},
     task::DrivenTask,
 };
+use crate::stores::{Stores, unknown};
 
 /// After this long without a record a task that has caught up says that nobody need wait for it.
 const MAX_SOURCE_IDLE_MS: i64 = 30_000;
@@ -188,52 +189,76 @@ impl TopologyTestDriver {
         TestOutput::new(topic, &consumed.into())
     }
 
-    /// The committed rows of a store, of all tasks.
+    /// Its stores, as a running application gives them out: the rows committed last, whenever they are asked for.
+    pub fn stores(&self) -> Stores {
+        let stores = self.tasks.iter().map(|task| (task.id(), task.stores().clone())).collect();
+        Stores::new(self.around.topology.clone(), Arc::new(DrivenStores(stores)))
+    }
+
+    /// How many entries a store has, committed, in all tasks: one per row, and one per row in the index by time of a
+    /// store that has one. For tests of what is forgotten.
     ///
     /// # Errors
     /// `HW0120` if the topology has no such store.
-    pub fn store<K, V>(&self, store: impl Into<Materialized<K, V>>) -> Result<TestStore<'_, K, V>>
+    pub fn store_entries(&self, store: &str) -> Result<usize> {
+        Ok(self.store_bytes(store)?.len())
+    }
+
+    /// The committed entries of a store as they are stored, key and value in bytes, task by task in the order of the keys.
+    /// For tests of what must be the same to the byte, whatever it ran on.
+    ///
+    /// # Errors
+    /// `HW0120` if the topology has no such store.
+    pub fn store_bytes(&self, store: &str) -> Result<Vec<StoredRow>> {
+        self.stores().rows(store)?.entries()
+    }
+
+    /// The committed rows of a store, of all tasks.
+    ///
+    /// # Errors
+    /// `HW0120` if the topology has no such store, `HW0652` if it has one of other types, formats or another kind.
+    pub fn store<K, V>(&self, store: impl Into<Materialized<K, V>>) -> Result<TestStore<K, V>>
     where
         K: headwater_dsl::Data,
         V: headwater_dsl::Data,
     {
-        TestStore::new(self, &store.into())
+        Ok(TestStore::new(self.stores().store(store)?))
     }
 
     /// The committed rows of a windowed store, of all tasks.
     ///
     /// # Errors
-    /// `HW0120` if the topology has no such store.
-    pub fn window_store<K, V>(&self, store: impl Into<Materialized<K, V>>) -> Result<TestWindowStore<'_, K, V>>
+    /// As [`TopologyTestDriver::store`].
+    pub fn window_store<K, V>(&self, store: impl Into<Materialized<K, V>>) -> Result<TestWindowStore<K, V>>
     where
         K: headwater_dsl::Data,
         V: headwater_dsl::Data,
     {
-        TestWindowStore::new(self, &store.into())
+        Ok(TestWindowStore::new(self.stores().window_store(store)?))
     }
 
     /// The committed rows of a store of sessions, of all tasks.
     ///
     /// # Errors
-    /// `HW0120` if the topology has no such store, `HW0205` if it holds no sessions.
-    pub fn session_store<K, V>(&self, store: impl Into<Materialized<K, V>>) -> Result<TestSessionStore<'_, K, V>>
+    /// As [`TopologyTestDriver::store`].
+    pub fn session_store<K, V>(&self, store: impl Into<Materialized<K, V>>) -> Result<TestSessionStore<K, V>>
     where
         K: headwater_dsl::Data,
         V: headwater_dsl::Data,
     {
-        TestSessionStore::new(self, &store.into())
+        Ok(TestSessionStore::new(self.stores().session_store(store)?))
     }
 
     /// The committed rows of a store with history, of all tasks.
     ///
     /// # Errors
-    /// `HW0120` if the topology has no such store.
-    pub fn versioned_store<K, V>(&self, store: impl Into<Materialized<K, V>>) -> Result<TestVersionedStore<'_, K, V>>
+    /// As [`TopologyTestDriver::store`].
+    pub fn versioned_store<K, V>(&self, store: impl Into<Materialized<K, V>>) -> Result<TestVersionedStore<K, V>>
     where
         K: headwater_dsl::Data,
         V: headwater_dsl::Data,
     {
-        TestVersionedStore::new(self, &store.into())
+        Ok(TestVersionedStore::new(self.stores().versioned_store(store)?))
     }
 
     /// Commits everything and lets it flow on until it is quiet.
@@ -415,11 +440,4 @@ fn task_ids(around: &Surroundings) -> Vec<TaskId> {
             (0..count).map(move |partition| TaskId { subtopology, partition })
         })
         .collect()
-}
-
-/// The error of a name that the topology does not know.
-pub(super) fn unknown(what: &str, name: &str, does: &str, known: &[&str]) -> Error {
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    Error::new(ErrorKind::Config, "HW0120", format!("the topology {does} no {what} {name}"))
-        .help(format!("it {does} these: {known}"))
 }

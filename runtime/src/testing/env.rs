@@ -6,31 +6,75 @@ use std::{
     path::PathBuf,
     rc::Rc,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
 use bytes::Bytes;
 use headwater_core::{
-    Clock, Error, ErrorKind, Headers, ManualClock, MemoryStore, RangeVisitor, Result, SinkContext, StoreReader,
-    Timestamp,
+    Clock, Error, ErrorKind, Headers, ManualClock, MemoryCursor, MemoryStore, RangeVisitor, Result, SinkContext,
+    StoreCursor, StoreReader, TaskId, Timestamp,
 };
 use headwater_dsl::{GlobalReader, TaskEnv, ThreadWriters, TopicWriter, Topology};
 
 use super::memory_topic::StoredRecord;
+use crate::stores::Parts;
 
-/// A store that its task reads and its commits write.
-#[derive(Debug, Default)]
-pub(super) struct SharedStore(pub(super) RefCell<MemoryStore>);
+/// A store that its task reads and its commits write. Clones are handles of the same rows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SharedStore(Arc<RwLock<Arc<MemoryStore>>>);
+
+impl SharedStore {
+    /// Puts a row, or deletes it if `value` is `None`. An iterator that is under way does not see it.
+    pub(super) fn write(&self, key: &[u8], value: Option<&[u8]>) {
+        Arc::make_mut(&mut self.0.write().unwrap_or_else(PoisonError::into_inner)).write(key, value);
+    }
+
+    pub(super) fn clear(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+    }
+
+    fn rows(&self) -> RwLockReadGuard<'_, Arc<MemoryStore>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl StoreReader for SharedStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.0.borrow().get(key)
+        self.rows().get(key)
     }
 
     fn range(&self, from: &[u8], to: Option<&[u8]>, visit: &mut RangeVisitor<'_>) -> Result<()> {
-        self.0.borrow().range(from, to, visit)
+        let rows = self.rows().clone();
+        rows.range(from, to, visit)
+    }
+}
+
+/// The stores of all tasks of a driver, by name.
+pub(super) struct DrivenStores(pub(super) BTreeMap<TaskId, BTreeMap<String, SharedStore>>);
+
+impl DrivenStores {
+    fn store(&self, task: TaskId, store: &str) -> Result<&SharedStore> {
+        self.0.get(&task).and_then(|stores| stores.get(store)).ok_or_else(|| missing("store", store).in_task(task))
+    }
+}
+
+impl Parts for DrivenStores {
+    fn tasks(&self, subtopology: u32) -> i32 {
+        self.0.keys().filter(|task| task.subtopology == subtopology).count() as i32
+    }
+
+    fn has(&self, task: TaskId) -> bool {
+        self.0.contains_key(&task)
+    }
+
+    fn get(&self, task: TaskId, store: &str, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.store(task, store)?.get(key)
+    }
+
+    fn cursor(&self, task: TaskId, store: &str, from: &[u8], to: Option<&[u8]>) -> Result<Box<dyn StoreCursor>> {
+        Ok(Box::new(MemoryCursor::new(self.store(task, store)?.rows().clone(), from, to)))
     }
 }
 
@@ -136,7 +180,7 @@ impl Surroundings {
 /// What one task's operators are built with.
 pub(super) struct Env<'a> {
     pub(super) around: &'a Surroundings,
-    pub(super) stores: &'a BTreeMap<String, Rc<SharedStore>>,
+    pub(super) stores: &'a BTreeMap<String, SharedStore>,
     pub(super) outbox: &'a Outbox,
     pub(super) writers: &'a ThreadWriters,
     /// Each task of a driver is a thread of its own to the sinks.
@@ -151,7 +195,7 @@ impl TaskEnv for Env<'_> {
 
     fn store(&self, store: &str) -> Result<Rc<dyn StoreReader>> {
         let store = self.stores.get(store).ok_or_else(|| missing("store", store))?;
-        Ok(store.clone())
+        Ok(Rc::new(store.clone()))
     }
 
     fn global(&self, store: &str) -> Result<Arc<dyn GlobalReader>> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use headwater_core::{Headers, Result, Serde, Timestamp, TopicPartition};
 use headwater_dsl::{Consumed, Data};
 
-use super::{TopologyTestDriver, driver::unknown, memory_topic::StoredRecord};
+use super::{TopologyTestDriver, memory_topic::StoredRecord};
+use crate::stores::unknown;
 
 /// A record that a topology has written.
 #[derive(Debug, Clone, PartialEq, Eq)]

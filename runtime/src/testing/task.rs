@@ -1,6 +1,6 @@
 //! A task as the driver runs it.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap};
 
 use headwater_core::{Clock, Descriptor, Error, LineageRange, Offset, Result, TaskId, Timestamp, TopicPartition};
 use headwater_dsl::{Memo, Order, ProcessorTask, ThreadWriters};
@@ -22,7 +22,7 @@ struct Input {
 /// What of a task survives a crash.
 #[derive(Default)]
 struct Committed {
-    stores: BTreeMap<String, Rc<SharedStore>>,
+    stores: BTreeMap<String, SharedStore>,
     memo: BTreeMap<u32, i64>,
 }
 
@@ -52,7 +52,7 @@ impl DrivenTask {
     pub(super) fn start(around: &Surroundings, id: TaskId, thread: usize, waits: bool) -> Result<Self> {
         let plan = around.topology.plan();
         let part = plan.subtopologies.get(id.subtopology as usize).cloned().unwrap_or_default();
-        let stores = part.stores.iter().map(|store| (store.clone(), Rc::default())).collect();
+        let stores = part.stores.iter().map(|store| (store.clone(), SharedStore::default())).collect();
         let committed = Committed { stores, memo: BTreeMap::new() };
         let inputs = plan
             .inputs_of(id.subtopology as usize)
@@ -100,8 +100,8 @@ impl DrivenTask {
         // What is neither on disk nor in a topic is gone.
         let specs = &around.topology.plan().stores;
         let volatile = |name: &str| specs.get(name).is_some_and(|s| s.options.in_memory && s.options.unlogged);
-        for (_, store) in self.committed.stores.iter_mut().filter(|(name, _)| volatile(name)) {
-            *store = Rc::default();
+        for (_, store) in self.committed.stores.iter().filter(|(name, _)| volatile(name)) {
+            store.clear();
         }
         self.processor = build(around, self.id(), self.thread, &self.committed, &self.outbox, &self.writers)?;
         Ok(())
@@ -250,7 +250,7 @@ impl DrivenTask {
         }
         for (store, key, value) in rows {
             if let Some(store) = self.committed.stores.get(&store) {
-                store.0.borrow_mut().write(&key, value.as_deref());
+                store.write(&key, value.as_deref());
             }
         }
         let inputs = &self.inputs;
@@ -318,9 +318,9 @@ impl DrivenTask {
         quiet
     }
 
-    /// The committed rows of one of its stores.
-    pub(super) fn store(&self, name: &str) -> Option<&Rc<SharedStore>> {
-        self.committed.stores.get(name)
+    /// The committed rows of its stores.
+    pub(super) fn stores(&self) -> &BTreeMap<String, SharedStore> {
+        &self.committed.stores
     }
 
     /// Its counters: the memo's numbers that count something.

@@ -56,10 +56,9 @@ impl StreamThread {
             self.consumer.seek(&partition, start)?;
             starts.insert(partition, start);
         }
+        let lease = self.shared.serving.begin(id);
         let store = open_task_store(&self.shared, id)?;
-        // The memo travels with the offset of the task's first partition.
-        let memo = partitions.first().and_then(|first| committed.get(first));
-        let memo = Memo::new(memo.map(|offset| from_metadata(&offset.metadata)).unwrap_or_default());
+        let memo = Memo::new(memo_among(&partitions, &committed));
         let env = Env {
             shared: &self.shared,
             outbox: &self.outbox,
@@ -73,6 +72,7 @@ impl StreamThread {
         let task = StreamTask {
             id,
             processor,
+            lease,
             store,
             queues,
             partitions,
@@ -90,6 +90,7 @@ impl StreamThread {
             idle: false,
         };
         self.shared.note_counters(id, task.counters());
+        task.store.iter().for_each(|store| task.lease.ready(store));
         Ok(task)
     }
 
@@ -144,6 +145,16 @@ impl StreamThread {
         };
         inputs.iter().map(make).collect()
     }
+}
+
+/// The memo travels with the offset of the task's first partition. A new topic may have come before the one that was the
+/// first: then it is still with the one that was.
+fn memo_among(
+    partitions: &[TopicPartition],
+    committed: &BTreeMap<TopicPartition, CommittedOffset>,
+) -> BTreeMap<u32, i64> {
+    let mut memos = partitions.iter().filter_map(|partition| committed.get(partition));
+    memos.find(|offset| !offset.metadata.is_empty()).map(|offset| from_metadata(&offset.metadata)).unwrap_or_default()
 }
 
 fn no_offset(app: &str, partition: &TopicPartition) -> Error {

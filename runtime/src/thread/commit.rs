@@ -9,7 +9,7 @@ use headwater_core::{Error, ErrorKind, Headers, LineageRange, Result, TaskId, To
 use headwater_log::{CommitReceipt, OffsetCommit};
 
 use super::{StreamThread, gave_up, open_producer};
-use crate::{memo::to_metadata, shared::commits_topic, task::StreamTask};
+use crate::{memo::to_metadata, queue::RecordQueue, shared::commits_topic, task::StreamTask};
 
 /// Changed rows of one task that force a commit before its time.
 const MAX_DIRTY_ROWS: usize = 500_000;
@@ -166,6 +166,12 @@ impl StreamThread {
             if let Some(store) = &task.store {
                 for name in store.stores() {
                     let Some(spec) = self.shared.plan().stores.get(name) else { continue };
+                    let is_source =
+                        |queue: &&RecordQueue| Some(&*queue.partition.topic) == spec.options.source.as_deref();
+                    if let Some(queue) = task.queues.iter().find(is_source).filter(|queue| queue.next > queue.committed)
+                    {
+                        task.changes.position(queue.partition.clone(), queue.next);
+                    }
                     let Some(changelog) = spec.changelog_topic() else { continue };
                     let changelog = TopicPartition::new(changelog, task.id.partition);
                     if let Some(next) = receipt.next_offsets.get(&changelog) {
@@ -189,6 +195,7 @@ impl StreamThread {
             task.failed.retain(|(partition, offset), _| waits(partition, *offset));
             self.failed.retain(|(partition, offset), _| waits(partition, *offset));
             self.shared.note_counters(task.id, task.counters());
+            task.processor.time_skew().into_iter().for_each(|skew| self.shared.note_time_skew(task.id, skew));
             if task.ended && !task.complete {
                 task.complete = true;
                 self.shared.complete(task.id);

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use headwater_core::{Error, ErrorKind, Offset, Result, TaskId, TopicPartition};
+use headwater_core::{Error, ErrorKind, Offset, Result, TaskId, TopicPartition, murmur2};
 use headwater_dsl::ThreadWriters;
 use headwater_log::{Consumer, ConsumerConfig, Polled, Producer, ProducerConfig};
 
@@ -45,17 +45,20 @@ pub(crate) struct StreamThread {
 }
 
 impl StreamThread {
-    /// Joins the group.
-    pub(crate) fn start(number: usize, shared: Arc<Shared>) -> Result<Self> {
-        let name = member_name(&shared, number);
-        let mut consumer = shared.log.consumer(&ConsumerConfig {
-            group: Some(shared.app().to_owned()),
-            instance: Some(name.clone()),
-            max_poll_bytes: POLL_BYTES,
-            ..ConsumerConfig::default()
-        })?;
+    /// Joins the group, with the consumer that an earlier thread has handed on, if one has.
+    pub(crate) fn start(number: usize, shared: Arc<Shared>, handed_on: Option<Box<dyn Consumer>>) -> Result<Self> {
+        let topics = shared.subscribed_topics();
+        let mut consumer = match handed_on {
+            Some(consumer) => consumer,
+            None => shared.log.consumer(&ConsumerConfig {
+                group: Some(shared.app().to_owned()),
+                instance: Some(group_instance(&member_name(&shared, number), &topics)),
+                max_poll_bytes: POLL_BYTES,
+                ..ConsumerConfig::default()
+            })?,
+        };
         let producer = open_producer(&shared, number)?;
-        consumer.subscribe(&shared.subscribed_topics())?;
+        consumer.subscribe(&topics)?;
         Ok(Self {
             number,
             shared,
@@ -73,10 +76,11 @@ impl StreamThread {
         })
     }
 
-    /// Works until the run stops or, if it is bounded, is complete.
-    pub(crate) fn run(mut self) -> Result<()> {
+    /// Works until the run stops or, if it is bounded, is complete; or until another thread is to read new topics, which
+    /// gets the consumer.
+    pub(crate) fn run(mut self) -> Result<Option<Box<dyn Consumer>>> {
         loop {
-            if self.shared.progress.is_stopping() {
+            if self.shared.is_ending() {
                 self.commit_or_recover()?;
                 break;
             }
@@ -98,8 +102,7 @@ impl StreamThread {
                 break;
             }
         }
-        self.close();
-        Ok(())
+        Ok(self.close())
     }
 
     fn take(&mut self, polled: Polled) -> Result<()> {
@@ -125,7 +128,7 @@ impl StreamThread {
         }
     }
 
-    fn close(self) {
+    fn close(self) -> Option<Box<dyn Consumer>> {
         for task in self.tasks.values() {
             if let Some(store) = &task.store
                 && let Err(error) = store.flush()
@@ -135,13 +138,23 @@ impl StreamThread {
         }
         drop(self.tasks);
         drop(self.producer);
+        if self.shared.is_outdated() {
+            return Some(self.consumer);
+        }
         self.consumer.close(Duration::from_secs(5));
+        None
     }
 }
 
-/// A thread's name as a group member and in its transactional id: the same after a restart.
+/// A thread's name in its transactional id: the same after a restart.
 fn member_name(shared: &Shared, number: usize) -> String {
     format!("{}-{}-{number}", shared.app(), shared.settings.instance)
+}
+
+/// The name as a group member. Kafka gives a member that comes back under its name what it had before, whatever it now
+/// subscribes to; with other topics it must be another member.
+fn group_instance(member: &str, topics: &[String]) -> String {
+    format!("{member}-{:08x}", murmur2(topics.join("\0").as_bytes()))
 }
 
 fn open_producer(shared: &Shared, number: usize) -> Result<Box<dyn Producer>> {

@@ -1,5 +1,6 @@
 //! A task's stores in one RocksDB: a column family per store, one for positions, and the default one for the format.
 
+mod cursor;
 mod open;
 mod options;
 mod positions;
@@ -8,17 +9,20 @@ use std::{
     collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use headwater_core::{Offset, RangeVisitor, Result, TopicPartition};
+use headwater_core::{Offset, RangeVisitor, Result, StoreCursor, TopicPartition};
 use rocksdb::{ColumnFamily, DB, FlushOptions, ReadOptions, WriteBatch, WriteOptions, checkpoint::Checkpoint};
 
 use crate::{StoreChanges, backend::Backend, errors};
+use cursor::RocksCursor;
 use positions::POSITIONS;
 
 /// An open database. Closing it (the last drop) flushes what is in memory.
 pub(crate) struct Rocks {
-    db: DB,
+    /// Shared with those who walk through it.
+    db: Arc<DB>,
     dir: PathBuf,
     stores: Vec<String>,
     /// The families' names, one for each of `stores`.
@@ -53,6 +57,15 @@ impl Rocks {
     }
 }
 
+/// RocksDB then stops at the bound instead of reading deleted rows behind it.
+fn bounded(to: Option<&[u8]>) -> ReadOptions {
+    let mut options = ReadOptions::default();
+    if let Some(to) = to {
+        options.set_iterate_upper_bound(to);
+    }
+    options
+}
+
 impl Backend for Rocks {
     fn stores(&self) -> &[String] {
         &self.stores
@@ -67,12 +80,7 @@ impl Backend for Rocks {
         if to.is_some_and(|to| from >= to) {
             return Ok(());
         }
-        let mut options = ReadOptions::default();
-        if let Some(to) = to {
-            // RocksDB then stops at the bound instead of reading deleted rows behind it.
-            options.set_iterate_upper_bound(to);
-        }
-        let mut rows = self.db.raw_iterator_cf_opt(self.store_family(store)?, options);
+        let mut rows = self.db.raw_iterator_cf_opt(self.store_family(store)?, bounded(to));
         rows.seek(from);
         while let Some((key, value)) = rows.item() {
             if visit(key, value).is_break() {
@@ -83,6 +91,11 @@ impl Backend for Rocks {
         rows.status().map_err(|error| errors::rocks("read", &self.dir, error))
     }
 
+    fn cursor(&self, store: usize, from: &[u8], to: Option<&[u8]>) -> Result<Box<dyn StoreCursor>> {
+        let family = self.store_family(store)?;
+        Ok(Box::new(RocksCursor::open(self.db.clone(), &self.dir, family, from, bounded(to))))
+    }
+
     fn apply(&self, changes: &StoreChanges) -> Result<()> {
         let families: Vec<_> = changes
             .store_names()
@@ -91,7 +104,8 @@ impl Backend for Rocks {
             .map(|store| store.map(|store| self.store_family(store)).transpose())
             .collect::<Result<_>>()?;
         let mut batch = WriteBatch::with_capacity_bytes(changes.size_in_bytes() + 16 * changes.len());
-        for (store, row) in changes.indexed_rows() {
+        // In order of their keys: RocksDB then finds each one's place from that of the one before.
+        for (store, row) in changes.sorted_rows() {
             let family = families.get(store).copied().flatten();
             let family = family.ok_or_else(|| errors::no_such_store(row.store, &self.stores))?;
             match row.value {

@@ -1,6 +1,6 @@
 //! Opening a task's database: what is there is opened first and checked, then what is missing is created.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use headwater_core::{Result, check_name};
 use rocksdb::{DB, Options, WriteBatch};
@@ -37,7 +37,7 @@ impl Rocks {
             .iter()
             .filter_map(|family| Some((family.strip_prefix(STORE_PREFIX)?.to_owned(), family.clone())))
             .unzip();
-        let rocks = Self { db, dir: dir.to_owned(), stores, families };
+        let rocks = Self { db: Arc::new(db), dir: dir.to_owned(), stores, families };
         if is_new {
             let mut batch = WriteBatch::default();
             batch.put(FORMAT_KEY, FORMAT_VERSION.to_string());

@@ -1,15 +1,15 @@
 //! Windows of one length at fixed places: tumbling, hopping and unlimited ones. Their rows lie in order of time, so
 //! closing is one scan.
 
-use std::{cell::Cell, ops::ControlFlow, rc::Rc, sync::Arc};
+use std::rc::Rc;
 
-use headwater_core::{Headers, Result, StoreReader, Timestamp};
+use headwater_core::{Headers, Result, Timestamp};
 
 use crate::{
     bounds::{Data, Key},
     kgrouped::folding::{Fold, Folding},
     plan::{EmitStrategy, NodeId},
-    store::{Emission, KvStore, StoreSerdes, WindowKeys, decode_window_key, start_bound},
+    store::{Emission, StoreSerdes, WindowRows},
     task::{OperatorTime, Slot, TaskContext, TimeStep, closed_end},
     vocab::Materialized,
     window::{Aligned, Windowed},
@@ -26,8 +26,7 @@ pub(super) fn open<K: Key, A: Data>(
     let next = builder.next::<Windowed<K>, Change<A>>(id)?;
     let on_update = windows.emit == EmitStrategy::OnWindowUpdate;
     let emission = if on_update { Emission::of(builder, id, store.cached)? } else { None };
-    let keys = Arc::new(WindowKeys::new(store.keys.clone(), windows.size_ms));
-    let serdes = StoreSerdes { keys, values: store.values.clone() };
+    let serdes = StoreSerdes { keys: store.keys.clone(), values: store.values.clone() };
     let base = builder.env.store(&store.name)?;
     let context = builder.context.clone();
     let closed_end = closed_end(&context.memo, &store.name)?;
@@ -35,16 +34,18 @@ pub(super) fn open<K: Key, A: Data>(
     let life_ms = windows.size_ms.saturating_add(grace_ms);
     let kept_ms =
         store.options.retention_ms.filter(|_| on_update).map_or(0, |kept| kept.saturating_sub(life_ms).max(0));
+    let last_end = context.memo.slot(&format!("last-end/{}", store.name), Timestamp::MIN)?;
+    let kept_from = closed_end.get().saturating_sub(windows.size_ms).saturating_sub(kept_ms);
+    let starts = (kept_from, last_end.get().saturating_sub(windows.size_ms));
     let folding = Rc::new(AlignedFolding {
         windows,
         grace_ms,
         kept_ms,
         time: OperatorTime::of(builder, id)?,
-        first_open: Cell::new(first_open(&*base, closed_end.get(), windows.size_ms.saturating_add(kept_ms))?),
-        rows: Rc::new(KvStore::new(&store.name, serdes, base, emission)),
+        rows: Rc::new(WindowRows::open(&store.name, serdes, base, emission, windows.size_ms, starts)?),
         next,
         closed_end,
-        last_end: context.memo.slot(&format!("last-end/{}", store.name), Timestamp::MIN)?,
+        last_end,
         late: context.memo.slot(&format!("late:{}", store.name), 0)?,
         context,
     });
@@ -53,30 +54,18 @@ pub(super) fn open<K: Key, A: Data>(
     Ok(folding)
 }
 
-/// The start of the oldest window in the committed store; it starts at most `within_ms` before what has closed.
-fn first_open(base: &dyn StoreReader, closed_end: Timestamp, within_ms: i64) -> Result<Option<Timestamp>> {
-    let mut first = None;
-    base.range(&start_bound(closed_end.saturating_sub(within_ms)), None, &mut |key, _| {
-        first = decode_window_key(key).map(|(start, _)| start);
-        ControlFlow::Break(())
-    })?;
-    Ok(first)
-}
-
 pub(super) struct AlignedFolding<K, A> {
     windows: Aligned,
     grace_ms: i64,
     /// How long a closed window's row stays to be looked up.
     kept_ms: i64,
     time: OperatorTime,
-    rows: Rc<KvStore<Windowed<K>, A>>,
+    rows: Rc<WindowRows<K, A>>,
     next: Target<Windowed<K>, Change<A>>,
     /// Every window that ends here or before is closed for good.
     closed_end: Slot,
     /// The greatest end of any window that ever took a record.
     last_end: Slot,
-    /// The start of the oldest window that may be open or kept; `None` if none is.
-    first_open: Cell<Option<Timestamp>>,
     late: Slot,
     context: Rc<TaskContext>,
 }
@@ -94,26 +83,21 @@ impl<K: Key, A: Data> AlignedFolding<K, A> {
         if closed_end <= self.closed_end.get() {
             return Ok(());
         }
-        let size_and_kept = self.windows.size_ms.saturating_add(self.kept_ms);
-        let from = start_bound(self.closed_end.get().saturating_sub(size_and_kept));
         self.closed_end.set(closed_end);
         // A window closes if start + size <= closed_end, that is, if it starts before this bound (without what it is
         // kept for after that).
-        let bound = closed_end.saturating_sub(size_and_kept).saturating_add(1);
-        if self.first_open.get().is_none_or(|first| first >= bound) {
+        let bound = closed_end.saturating_sub(self.windows.size_ms).saturating_sub(self.kept_ms).saturating_add(1);
+        if !self.rows.may_close_before(bound) {
             return Ok(());
         }
-        // Nothing more closes until the next window after those does.
-        self.first_open.set(Some(self.windows.start_from(bound)));
-        let closes = |windowed: &Windowed<K>| windowed.start < bound;
         if self.windows.emit == EmitStrategy::OnWindowUpdate {
-            return self.rows.expire_range(&from, &start_bound(bound), closes);
+            return self.rows.expire_before(bound);
         }
-        let closed = self.rows.take_range(&from, &start_bound(bound), closes)?;
+        let closed = self.rows.take_before(bound)?;
         self.context.without_record(|| {
             for row in closed {
                 let change = Change { new: Some(row.value), old: None };
-                self.next.push(Meta { timestamp: row.timestamp, headers }, row.key, change)?;
+                self.next.push(Meta { timestamp: row.timestamp, headers }, row.window, change)?;
             }
             Ok(())
         })
@@ -124,23 +108,14 @@ impl<K: Key, A: Data> Folding<K, Windowed<K>, A> for AlignedFolding<K, A> {
     fn take(&self, meta: Meta<'_>, key: K, fold: &mut Fold<'_, K, A>) -> Flow {
         let late_at = self.time.observe(&self.context, meta.timestamp);
         let closed = late_at.saturating_sub(self.grace_ms).max(self.closed_end.get());
-        let mut key = Some(key);
-        for start in self.windows.starts(meta.timestamp) {
-            let end = start.saturating_add(self.windows.size_ms);
-            if end <= closed {
-                self.late.increment();
-                continue;
-            }
-            // Later windows end later, so if one is open, the last one is.
-            let next = self.windows.advance_ms.and_then(|advance| start.checked_add(advance));
-            let is_last = next.is_none_or(|next| next > meta.timestamp);
-            let Some(key) = (if is_last { key.take() } else { key.clone() }) else { break };
-            let window = Windowed { key, start, end };
-            self.rows.update(window, meta, |window, row| fold(&window.key, row, is_last))?;
-            self.last_end.set(self.last_end.get().max(end));
-            if self.first_open.get().is_none_or(|first| start < first) {
-                self.first_open.set(Some(start));
-            }
+        let end = |start: Timestamp| start.saturating_add(self.windows.size_ms);
+        let mut starts = self.windows.starts(meta.timestamp);
+        // Later windows end later.
+        let late = starts.skip_first(|start| end(start) <= closed);
+        (0..late).for_each(|_| self.late.increment());
+        if let Some((_, last)) = starts.ends() {
+            self.rows.update(&key, starts, meta, |key, start, row| fold(key, row, start == last))?;
+            self.last_end.set(self.last_end.get().max(end(last)));
         }
         if let OperatorTime::Observed(_) = self.time { self.close(meta.headers) } else { Ok(()) }
     }
@@ -148,7 +123,7 @@ impl<K: Key, A: Data> Folding<K, Windowed<K>, A> for AlignedFolding<K, A> {
 
 impl<K: Key, A: Data> TableView<Windowed<K>, A> for AlignedFolding<K, A> {
     fn get(&self, window: &Windowed<K>) -> Result<Option<(A, Timestamp)>> {
-        self.rows.get(window)
+        self.rows.get(&window.key, window.start)
     }
 }
 

@@ -29,13 +29,16 @@ pub(super) fn open<K: Key, A: Data>(
 ) -> Result<Rc<SessionFolding<K, A>>> {
     let output = Output::of(builder, id, sessions.emit, store.cached)?;
     let serdes = StoreSerdes { keys: store.keys.clone(), values: store.values.clone() };
-    let rows = Rc::new(TimedStore::new(&store.name, serdes, builder.env.store(&store.name)?, output.news()));
+    let rows = TimedStore::new(&store.name, serdes, builder.env.store(&store.name)?, output.news());
+    let retention = store.options.retention_ms.filter(|_| sessions.emit == EmitStrategy::OnWindowUpdate);
+    let rows = Rc::new(if retention.is_some() { rows.keeping() } else { rows });
     let context = builder.context.clone();
     let folding = Rc::new(SessionFolding {
         id,
         gap: sessions.gap_ms,
         life: sessions.gap_ms.saturating_add(sessions.grace_ms.unwrap_or_default()),
         final_only: sessions.emit == EmitStrategy::OnWindowClose,
+        retention,
         merge,
         time: OperatorTime::of(builder, id)?,
         rows: rows.clone(),
@@ -58,6 +61,8 @@ pub(super) struct SessionFolding<K, A> {
     life: i64,
     /// Whether results go downstream when sessions close.
     final_only: bool,
+    /// How long after its end a closed session's row is kept to be looked up.
+    retention: Option<i64>,
     merge: Merge<K, A>,
     time: OperatorTime,
     /// By key and end; the number is the start.
@@ -161,6 +166,15 @@ impl<K: Key, A: Data> SessionFolding<K, A> {
         self.output.closed(&self.context, headers, sessions)
     }
 
+    /// Forgets sessions whose retention has passed.
+    fn forget(&self) -> Result<()> {
+        let closed = self.closed.get();
+        let Some(retention) = self.retention.filter(|_| closed != Timestamp::MIN) else { return Ok(()) };
+        // Time as it was when it closed this much.
+        let time = closed.saturating_add(closed.saturating_sub(self.closed_at(closed)));
+        self.rows.forget_until(time.saturating_sub(retention))
+    }
+
     /// The least end of a session that a record may join where those that end before `late_before` are late. A record that
     /// is not late by itself reaches a gap further back, and a late one that is saved by a living session no further than
     /// that. It is a matter of time alone, not of when rows are let go, so that a result does not depend on commits.
@@ -199,7 +213,10 @@ impl<K: Key, A: Data> Folding<K, Windowed<K>, A> for SessionFolding<K, A> {
 
 impl<K: Key, A: Data> TableView<Windowed<K>, A> for SessionFolding<K, A> {
     fn get(&self, window: &Windowed<K>) -> Result<Option<(A, Timestamp)>> {
-        self.rows.get(&window.key, window.end, window.start)
+        match self.rows.get(&window.key, window.end, window.start)? {
+            Some(row) => Ok(Some(row)),
+            None => self.rows.get_kept(&window.key, window.end, window.start),
+        }
     }
 }
 
@@ -222,6 +239,7 @@ impl<K: Key, A: Data> CommitStep for SessionFolding<K, A> {
         if !self.final_only {
             // Lets go of sessions that no record can join any more.
             self.rows.expire_until(self.joinable_from(self.closed.get()).saturating_sub(1))?;
+            self.forget()?;
         }
         let span = |row: &crate::store::ChangedRow<K, A>| Span { start: row.sub, end: row.time };
         self.output.send_changed(self.rows.changed(), |row| span(row).window(row.key.clone()))

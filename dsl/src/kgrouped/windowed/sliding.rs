@@ -26,12 +26,15 @@ pub(super) fn open<K: Key, A: Data>(
 ) -> Result<Rc<SlidingFolding<K, A>>> {
     let output = Output::of(builder, id, windows.emit, store.cached)?;
     let serdes = StoreSerdes { keys: store.keys.clone(), values: store.values.clone() };
-    let rows = Rc::new(TimedStore::new(&store.name, serdes, builder.env.store(&store.name)?, output.news()));
+    let rows = TimedStore::new(&store.name, serdes, builder.env.store(&store.name)?, output.news());
+    let retention = store.options.retention_ms.filter(|_| windows.emit == EmitStrategy::OnWindowUpdate);
+    let rows = Rc::new(if retention.is_some() { rows.keeping() } else { rows });
     let context = builder.context.clone();
     let folding = Rc::new(SlidingFolding {
         difference: windows.difference_ms,
         grace: windows.grace_ms.unwrap_or_default(),
         final_only: windows.emit == EmitStrategy::OnWindowClose,
+        retention,
         time: OperatorTime::of(builder, id)?,
         rows: rows.clone(),
         output,
@@ -52,6 +55,8 @@ pub(super) struct SlidingFolding<K, A> {
     grace: i64,
     /// Whether results go downstream when windows close.
     final_only: bool,
+    /// How long after its start a closed window's row is kept to be looked up.
+    retention: Option<i64>,
     time: OperatorTime,
     /// By key and start. Closed windows stay for a while: newer ones are made from them.
     rows: Rc<TimedStore<K, A>>,
@@ -272,7 +277,10 @@ impl<K: Key, A: Data> Folding<K, Windowed<K>, A> for SlidingFolding<K, A> {
 
 impl<K: Key, A: Data> TableView<Windowed<K>, A> for SlidingFolding<K, A> {
     fn get(&self, window: &Windowed<K>) -> Result<Option<(A, Timestamp)>> {
-        self.rows.get(&window.key, window.start, 0)
+        match self.rows.get(&window.key, window.start, 0)? {
+            Some(row) => Ok(Some(row)),
+            None => self.rows.get_kept(&window.key, window.start, 0),
+        }
     }
 }
 
@@ -292,10 +300,13 @@ impl<K: Key, A: Data> TimeStep for SlidingFolding<K, A> {
 
 impl<K: Key, A: Data> CommitStep for SlidingFolding<K, A> {
     fn before_commit(&self) -> Flow {
+        let closed = self.closed.get();
         // A record that is taken starts at most `difference` before `closed`, and looks for windows at most twice the
         // difference before itself.
-        self.rows
-            .expire_until(self.closed.get().saturating_sub(self.difference.saturating_mul(3)).saturating_sub(2))?;
+        self.rows.expire_until(closed.saturating_sub(self.difference.saturating_mul(3)).saturating_sub(2))?;
+        if let Some(retention) = self.retention.filter(|_| closed != Timestamp::MIN) {
+            self.rows.forget_until(closed.saturating_add(self.grace).saturating_sub(retention))?;
+        }
         self.output.send_changed(self.rows.changed(), |row| self.window(row.key.clone(), row.time))
     }
 }

@@ -1,7 +1,7 @@
 //! The rows of a timed store that are in memory: keys in a slab with a hash index, each with its rows in order of time.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, btree_map::Entry},
     hash::{BuildHasher, Hash},
     ops::RangeInclusive,
 };
@@ -9,6 +9,8 @@ use std::{
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use headwater_core::{Headers, Timestamp};
+
+use super::by_time::{self, ByTime};
 
 /// A row's place among those of its key: its time and number.
 pub(super) type Place = (Timestamp, i64);
@@ -25,6 +27,8 @@ pub(super) struct Row<V> {
     pub(super) committed: bool,
     /// When it was last changed, counted in changes since the last commit; 0 if it was not.
     pub(super) changed: u64,
+    /// When it was first changed, so counted.
+    noted: u64,
     /// It leaves the store with this commit, and nobody sees it any more.
     pub(super) expired: bool,
     /// Nothing but its expiry has changed, which is no news to anybody downstream.
@@ -48,14 +52,17 @@ pub(super) struct KeyRows<K, V> {
     touched: bool,
 }
 
+/// A key's place in memory and a row's among its rows, and the number of the row's first change since the last commit.
+type Dirt = (u32, Place, u64);
+
 /// The keys in memory.
 pub(super) struct Memory<K, V> {
     keys: Vec<KeyRows<K, V>>,
     index: HashTable<u32>,
-    /// The living rows, by time and number.
-    by_time: BTreeSet<(Timestamp, i64, u32)>,
-    /// Places of rows changed since the last commit; some may be gone again, or named twice.
-    dirty: Vec<(u32, Place)>,
+    by_time: ByTime,
+    live: usize,
+    /// Places of rows changed since the last commit, with the number of the first change; some may be gone again.
+    dirty: Vec<Dirt>,
     dirty_rows: usize,
     rows: usize,
     changes: u64,
@@ -67,7 +74,8 @@ impl<K: Hash + Eq, V> Memory<K, V> {
         Self {
             keys: Vec::new(),
             index: HashTable::new(),
-            by_time: BTreeSet::new(),
+            by_time: ByTime::default(),
+            live: 0,
             dirty: Vec::new(),
             dirty_rows: 0,
             rows: 0,
@@ -91,7 +99,8 @@ impl<K: Hash + Eq, V> Memory<K, V> {
     pub(super) fn insert(&mut self, key: K, bytes: Vec<u8>, rows: Vec<(Place, Timestamp, V)>) -> usize {
         let at = self.keys.len();
         self.rows += rows.len();
-        self.by_time.extend(rows.iter().map(|((time, sub), _, _)| (*time, *sub, at as u32)));
+        self.live += rows.len();
+        rows.iter().for_each(|((time, sub), _, _)| self.by_time.add((*time, *sub, at as u32)));
         let rows = rows.into_iter().map(|(place, timestamp, value)| {
             let row = Row { value: Some(value), timestamp, committed: true, ..Row::absent() };
             (place, row)
@@ -141,71 +150,100 @@ impl<K: Hash + Eq, V> Memory<K, V> {
         });
         self.rows += usize::from(is_new);
         let was_live = row.is_live();
+        self.changes += 1;
         if row.changed == 0 {
             before(row);
-            self.dirty.push((at as u32, place));
+            row.noted = self.changes;
+            self.dirty.push((at as u32, place, row.noted));
             self.dirty_rows += 1;
         }
         if row.expired {
             (row.expired, row.quiet, row.value) = (false, false, None);
         }
         let result = change(row);
-        self.changes += 1;
         row.changed = self.changes;
         let is_live = row.is_live();
         let gone = !is_live && !row.committed;
         match (was_live, is_live) {
-            (false, true) => self.by_time.insert((place.0, place.1, at as u32)),
-            (true, false) => self.by_time.remove(&(place.0, place.1, at as u32)),
-            _ => false,
-        };
+            (false, true) => {
+                self.live += 1;
+                self.by_time.add((place.0, place.1, at as u32));
+            }
+            (true, false) => self.live -= 1,
+            _ => {}
+        }
         if gone {
             rows.rows.remove(&place);
-            self.rows -= 1;
-            self.dirty_rows -= 1;
-            self.forget_stale_dirt();
+            self.forget_changed_row();
         }
+        let keys = &self.keys;
+        self.by_time.tidy(self.live, |entry| is_live_in(keys, entry));
         Some(result)
     }
 
-    /// Rows that came and went between two commits leave their places in the list of changed ones.
-    fn forget_stale_dirt(&mut self) {
+    /// Takes the value of a living row, and its timestamp. `before` as for [`Memory::change`].
+    pub(super) fn take(&mut self, at: usize, place: Place, before: impl FnOnce(&mut Row<V>)) -> Option<(V, Timestamp)> {
+        let Entry::Occupied(mut entry) = self.keys.get_mut(at)?.rows.entry(place) else { return None };
+        let row = Some(entry.get_mut()).filter(|row| row.is_live())?;
+        self.changes += 1;
+        if row.changed == 0 {
+            before(row);
+            row.noted = self.changes;
+            self.dirty.push((at as u32, place, row.noted));
+            self.dirty_rows += 1;
+        }
+        row.changed = self.changes;
+        let taken = row.value.take().map(|value| (value, row.timestamp));
+        self.live -= 1;
+        if !row.committed {
+            entry.remove();
+            self.forget_changed_row();
+        }
+        taken
+    }
+
+    /// A row that was changed is gone. Rows that came and went between two commits leave their places in the list of
+    /// changed ones.
+    fn forget_changed_row(&mut self) {
+        self.rows -= 1;
+        self.dirty_rows -= 1;
         if self.dirty.len() > 2 * self.dirty_rows + 1_024 {
-            self.dirty.sort_unstable();
-            self.dirty.dedup();
             let keys = &self.keys;
-            self.dirty.retain(|(at, place)| keys.get(*at as usize).is_some_and(|key| key.rows.contains_key(place)));
+            self.dirty.retain(|dirt| dirty_in(keys, dirt).is_some());
         }
     }
 
     /// The row at `place` leaves the store with the next commit. A change that still waits for the commit goes out first.
     pub(super) fn expire(&mut self, at: usize, place: Place) {
-        self.by_time.remove(&(place.0, place.1, at as u32));
         let Some(row) = self.keys.get_mut(at).and_then(|rows| rows.rows.get_mut(&place)) else { return };
+        self.live -= usize::from(row.is_live());
         row.expired = true;
         if row.changed == 0 {
             row.quiet = true;
             self.changes += 1;
-            row.changed = self.changes;
-            self.dirty.push((at as u32, place));
+            (row.changed, row.noted) = (self.changes, self.changes);
+            self.dirty.push((at as u32, place, row.noted));
             self.dirty_rows += 1;
         }
     }
 
-    /// The least time of a living row in memory that is not before `from`.
-    pub(super) fn first_time(&self, from: Timestamp) -> Option<Timestamp> {
-        self.by_time.range((from, i64::MIN, 0)..).next().map(|(time, _, _)| *time)
+    /// Up to a time before this one no row in memory of time `from` or later is alive; `None` if none is.
+    pub(super) fn first_time(&mut self, from: Timestamp) -> Option<Timestamp> {
+        let keys = &self.keys;
+        self.by_time.first(from, |entry| is_live_in(keys, entry))
     }
 
     /// Where the living rows within `times` are, by time and number and then in the order of the keys' bytes.
-    pub(super) fn within(&self, times: RangeInclusive<Timestamp>) -> Vec<(usize, Place)> {
+    pub(super) fn within(&mut self, times: &RangeInclusive<Timestamp>) -> Vec<(usize, Place)> {
         if times.is_empty() {
             return Vec::new();
         }
-        let due = self.by_time.range((*times.start(), i64::MIN, 0)..=(*times.end(), i64::MAX, u32::MAX));
-        let mut due: Vec<_> = due.map(|(time, sub, at)| (*at as usize, (*time, *sub))).collect();
-        let bytes = |at: usize| self.keys.get(at).map(|rows| &rows.bytes);
-        due.sort_unstable_by(|(a, place_a), (b, place_b)| place_a.cmp(place_b).then_with(|| bytes(*a).cmp(&bytes(*b))));
+        let keys = &self.keys;
+        let due = self.by_time.within(times, |entry| is_live_in(keys, entry));
+        let mut due: Vec<_> = due.into_iter().map(|(time, sub, at)| (at as usize, (time, sub))).collect();
+        let bytes = |at: usize| keys.get(at).map(|rows| &rows.bytes);
+        due.sort_by(|(a, place_a), (b, place_b)| place_a.cmp(place_b).then_with(|| bytes(*a).cmp(&bytes(*b))));
+        due.dedup();
         due
     }
 
@@ -215,20 +253,16 @@ impl<K: Hash + Eq, V> Memory<K, V> {
 
     /// The changed rows in the order of their last change.
     pub(super) fn in_order_of_change(&self) -> Vec<(&KeyRows<K, V>, Place, &Row<V>)> {
-        let rows = self.dirty.iter().filter_map(|(at, place)| {
-            let rows = self.keys.get(*at as usize)?;
-            Some((rows, *place, rows.rows.get(place).filter(|row| row.changed > 0)?))
-        });
+        let rows = self.dirty.iter().filter_map(|dirt| dirty_in(&self.keys, dirt));
         let mut rows: Vec<_> = rows.collect();
         rows.sort_unstable_by_key(|(_, _, row)| row.changed);
-        rows.dedup_by_key(|(_, _, row)| row.changed);
         rows
     }
 
     /// All changes are in the committed store. If there are more than `keep` keys and rows, those leave memory that were
     /// not used lately: they can be read again. Returns the least time among the rows that left.
     pub(super) fn committed(&mut self, keep: usize) -> Option<Timestamp> {
-        for (at, place) in std::mem::take(&mut self.dirty) {
+        for (at, place, _) in std::mem::take(&mut self.dirty) {
             let Some(rows) = self.keys.get_mut(at as usize) else { continue };
             let Some(row) = rows.rows.get_mut(&place) else { continue };
             if row.is_live() {
@@ -246,7 +280,7 @@ impl<K: Hash + Eq, V> Memory<K, V> {
         let all = self.rows + self.keys.len() > 2 * keep;
         let mut first: Option<Timestamp> = None;
         let keys = std::mem::take(&mut self.keys);
-        (self.rows, self.index, self.by_time) = (0, HashTable::new(), BTreeSet::new());
+        (self.rows, self.index, self.by_time) = (0, HashTable::new(), ByTime::default());
         for mut rows in keys {
             if all || !rows.touched {
                 let least = rows.rows.first_key_value().map(|(place, _)| place.0);
@@ -256,14 +290,31 @@ impl<K: Hash + Eq, V> Memory<K, V> {
             rows.touched = false;
             let at = self.keys.len() as u32;
             self.rows += rows.rows.len();
-            self.by_time.extend(rows.rows.keys().map(|(time, sub)| (*time, *sub, at)));
+            rows.rows.keys().for_each(|(time, sub)| self.by_time.add((*time, *sub, at)));
             self.keys.push(rows);
             let keys = &self.keys;
             let hash = |at: &u32| keys.get(*at as usize).map_or(0, |rows| rows.hash);
             self.index.insert_unique(hash(&at), at, hash);
         }
+        // What is deleted or expired has left with the commit.
+        self.live = self.rows;
         first
     }
+}
+
+fn is_live_in<K, V>(keys: &[KeyRows<K, V>], (time, sub, at): &by_time::Entry) -> bool {
+    let rows = keys.get(*at as usize).map(|rows| &rows.rows);
+    rows.and_then(|rows| rows.get(&(*time, *sub))).is_some_and(Row::is_live)
+}
+
+/// The changed row that is meant, if it is there still.
+fn dirty_in<'a, K, V>(
+    keys: &'a [KeyRows<K, V>],
+    (at, place, noted): &Dirt,
+) -> Option<(&'a KeyRows<K, V>, Place, &'a Row<V>)> {
+    let rows = keys.get(*at as usize)?;
+    let row = rows.rows.get(place).filter(|row| row.changed > 0 && row.noted == *noted)?;
+    Some((rows, *place, row))
 }
 
 impl<V> Row<V> {
@@ -275,6 +326,7 @@ impl<V> Row<V> {
             headers: None,
             committed: false,
             changed: 0,
+            noted: 0,
             expired: false,
             quiet: false,
         }

@@ -4,6 +4,8 @@
 //! all of them. In the committed store each row has two entries: itself under its key, and its place in an index by time,
 //! so that what time closes is one scan however many keys there are.
 
+mod by_time;
+mod kept;
 mod memory;
 #[cfg(test)]
 mod tests;
@@ -17,12 +19,15 @@ use std::{
 
 use headwater_core::{Headers, Payload, Result, StoreReader, Timestamp};
 
-use self::memory::{Memory, Place, Row};
+use self::{
+    kept::Kept,
+    memory::{Memory, Place, Row},
+};
 use super::{
     StoreSerdes, damaged,
     emission::keep_headers,
     layout::{
-        TIME_ENTRY, TimedKey, decode_time_entry, decode_timed_key, encode_row_head, encode_time_entry,
+        TIME_ENTRY, TIMED_END, TimedKey, decode_time_entry, decode_timed_key, encode_row_head, encode_time_entry,
         encode_timed_key, time_entry_bound, timed_key_prefix,
     },
     serdes::cut_short,
@@ -85,6 +90,8 @@ pub(crate) struct TimedStore<K, V> {
     base: Rc<dyn StoreReader>,
     memory: RefCell<Memory<K, V>>,
     news: News,
+    /// Rows that have expired and stay to be looked up, if there are such.
+    kept_rows: Option<Kept>,
     /// Every committed row up to this time belongs to a key in memory.
     read_through: Cell<Timestamp>,
     kept: usize,
@@ -94,7 +101,26 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
     /// A store over the committed rows of `base`. `news` says whether [`TimedStore::changed`] will be asked.
     pub(crate) fn new(name: &str, serdes: StoreSerdes<K, V>, base: Rc<dyn StoreReader>, news: News) -> Self {
         let (memory, read_through) = (RefCell::new(Memory::new()), Cell::new(Timestamp::MIN));
-        Self { name: name.to_owned(), serdes, base, memory, news, read_through, kept: KEPT }
+        Self { name: name.to_owned(), serdes, base, memory, news, kept_rows: None, read_through, kept: KEPT }
+    }
+
+    /// Keeps rows that expire, to be looked up by [`TimedStore::get_kept`] until [`TimedStore::forget_until`].
+    pub(crate) fn keeping(self) -> Self {
+        Self { kept_rows: Some(Kept::default()), ..self }
+    }
+
+    /// The row of `key` at this place, if it has expired and was kept.
+    pub(crate) fn get_kept(&self, key: &K, time: Timestamp, sub: i64) -> Result<Option<(V, Timestamp)>> {
+        let Some(kept) = &self.kept_rows else { return Ok(None) };
+        let Some(key) = self.serdes.key_bytes(&self.name, key)? else { return Ok(None) };
+        let Some(row) = kept.get(&*self.base, TimedKey { key: &key, time, sub })? else { return Ok(None) };
+        let (timestamp, value) = self.serdes.decode_row(&self.name, &row)?;
+        Ok(Some((value, timestamp)))
+    }
+
+    /// Forgets the kept rows up to `time`, that time included, with the next commit.
+    pub(crate) fn forget_until(&self, time: Timestamp) -> Result<()> {
+        self.kept_rows.as_ref().map_or(Ok(()), |kept| kept.forget_until(&*self.base, time))
     }
 
     /// The row of `key` at this place, if there is one.
@@ -162,15 +188,11 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
     pub(crate) fn remove(&self, key: &K, time: Timestamp, sub: i64) -> Result<Option<(V, Timestamp)>> {
         let mut memory = self.memory.borrow_mut();
         let Some(at) = self.bring_in(&mut memory, key)? else { return Ok(None) };
-        if memory.live(at, (time, sub)).is_none() {
-            return Ok(None);
-        }
         Ok(self.take_at(&mut memory, at, (time, sub)))
     }
 
     fn take_at(&self, memory: &mut Memory<K, V>, at: usize, place: Place) -> Option<(V, Timestamp)> {
-        let taken = memory.change(at, place, |row| self.keep_old(row), |row| (row.value.take(), row.timestamp));
-        taken.and_then(|(value, timestamp)| Some((value?, timestamp)))
+        memory.take(at, place, |row| self.keep_old(row))
     }
 
     fn change<R>(&self, key: &K, place: Place, change: impl FnOnce(&mut Row<V>) -> R) -> Result<Option<R>> {
@@ -193,7 +215,7 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
 
     /// As [`TimedStore::first_time`], of the rows whose time is not before `from`.
     pub(crate) fn first_time_from(&self, from: Timestamp) -> Option<Timestamp> {
-        let in_memory = self.memory.borrow().first_time(from);
+        let in_memory = self.memory.borrow_mut().first_time(from);
         let unread = Some(self.read_through.get()).filter(|time| *time < Timestamp::MAX).map(|time| from.max(time + 1));
         in_memory.into_iter().chain(unread).min()
     }
@@ -212,7 +234,7 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
     /// The times of all committed rows, in order. For the start: it reads the whole index.
     pub(crate) fn committed_times(&self) -> Result<Vec<Timestamp>> {
         let mut times = Vec::new();
-        self.base.range(&time_entry_bound(Timestamp::MIN), None, &mut |stored, _| {
+        self.base.range(&time_entry_bound(Timestamp::MIN), Some(TIMED_END), &mut |stored, _| {
             times.extend(decode_time_entry(stored).map(|entry| entry.time));
             ControlFlow::Continue(())
         })?;
@@ -240,11 +262,26 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
     pub(crate) fn expire_until(&self, time: Timestamp) -> Result<()> {
         let mut memory = self.memory.borrow_mut();
         for (at, place) in self.due(&mut memory, Timestamp::MIN..=time)? {
+            self.keep(&memory, at, place)?;
             if self.news == News::None {
                 self.take_at(&mut memory, at, place);
             } else {
                 memory.expire(at, place);
             }
+        }
+        Ok(())
+    }
+
+    /// Keeps the row at `place`, if rows are kept when they expire.
+    fn keep(&self, memory: &Memory<K, V>, at: usize, place: Place) -> Result<()> {
+        let (Some(kept), Some(key), Some(row)) = (&self.kept_rows, memory.key(at), memory.live(at, place)) else {
+            return Ok(());
+        };
+        let Some(value) = &row.value else { return Ok(()) };
+        let mut bytes = Vec::new();
+        encode_row_head(row.timestamp, &mut bytes);
+        if self.serdes.encode_value(&self.name, value, &mut bytes)? == Payload::Bytes {
+            kept.keep(TimedKey { key: &key.bytes, time: place.0, sub: place.1 }, bytes);
         }
         Ok(())
     }
@@ -255,7 +292,7 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
             return Ok(Vec::new());
         }
         self.read_until(memory, *times.end())?;
-        Ok(memory.within(times))
+        Ok(memory.within(&times))
     }
 
     /// Every row changed since the last commit, in the order of their last change; none if nobody is to be told. Rows
@@ -317,7 +354,7 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
         }
         let (mut keys, mut read_through, mut is_damaged) = (Vec::<Vec<u8>>::new(), Timestamp::MAX, false);
         let from = time_entry_bound(self.read_through.get().saturating_add(1));
-        self.base.range(&from, None, &mut |stored, _| {
+        self.base.range(&from, Some(TIMED_END), &mut |stored, _| {
             let Some(entry) = decode_time_entry(stored) else {
                 is_damaged = true;
                 return ControlFlow::Break(());
@@ -376,10 +413,11 @@ impl<K: Data + Hash + Eq, V: Data> CommitStep for TimedStore<K, V> {
         for (rows, (time, sub), row) in memory.in_order_of_change() {
             self.visit_row(TimedKey { key: &rows.bytes, time, sub }, row, visit, &mut scratch)?;
         }
-        Ok(())
+        self.kept_rows.as_ref().map_or(Ok(()), |kept| kept.changes(&self.name, visit))
     }
 
     fn committed(&self) {
+        self.kept_rows.iter().for_each(Kept::committed);
         let left = self.memory.borrow_mut().committed(self.kept);
         if let Some(first) = left {
             self.read_through.set(self.read_through.get().min(first.saturating_sub(1)));
@@ -387,6 +425,6 @@ impl<K: Data + Hash + Eq, V: Data> CommitStep for TimedStore<K, V> {
     }
 
     fn dirty_rows(&self) -> usize {
-        self.memory.borrow().dirty_rows()
+        self.memory.borrow().dirty_rows() + self.kept_rows.as_ref().map_or(0, Kept::dirty_rows)
     }
 }

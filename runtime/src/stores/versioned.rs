@@ -1,0 +1,77 @@
+//! Stores with history.
+
+use std::sync::Arc;
+
+use headwater_core::{Result, Serde, StoredRow, Timestamp};
+use headwater_dsl::{Data, Materialized, decode_version, encode_version_key, version_prefix};
+
+use super::{Rows, StoreRows, rows::end_of_prefix};
+
+/// The committed rows of a store with history; see [`Stores::versioned_store`](crate::Stores::versioned_store).
+pub struct ReadOnlyVersionedStore<K, V> {
+    rows: Rows,
+    keys: Arc<dyn Serde<K>>,
+    values: Arc<dyn Serde<V>>,
+}
+
+impl<K: Data, V: Data> ReadOnlyVersionedStore<K, V> {
+    pub(super) fn new(rows: Rows, store: &Materialized<K, V>) -> Self {
+        let (keys, values) = store.serdes();
+        Self { rows, keys, values }
+    }
+
+    /// The same store, as far as its tasks are in this process: rows of other tasks are not there. Default: a task that
+    /// is elsewhere is an error.
+    #[must_use]
+    pub fn of_local_tasks(self) -> Self {
+        Self { rows: self.rows.of_local_tasks(), ..self }
+    }
+
+    /// The latest value of `key`, if it has one.
+    ///
+    /// # Errors
+    /// `HW0650` or `HW0651`, of kind `Unavailable`, if the key's task cannot be read now.
+    pub fn get(&self, key: &K) -> Result<Option<V>> {
+        self.get_as_of(key, Timestamp::MAX)
+    }
+
+    /// The value of `key` that held at `at`, as far as it is still in the store.
+    ///
+    /// # Errors
+    /// As [`ReadOnlyVersionedStore::get`].
+    pub fn get_as_of(&self, key: &K, at: Timestamp) -> Result<Option<V>> {
+        let held = self.versions_until(key, at)?.next().transpose()?;
+        Ok(held.and_then(|(_, value)| value))
+    }
+
+    /// All versions of `key`, the newest first: the time from which each holds, and its value, `None` for a deletion.
+    ///
+    /// # Errors
+    /// As [`ReadOnlyVersionedStore::get`].
+    pub fn versions(&self, key: &K) -> Result<StoreRows<(Timestamp, Option<V>)>> {
+        self.versions_until(key, Timestamp::MAX)
+    }
+
+    fn versions_until(&self, key: &K, at: Timestamp) -> Result<StoreRows<(Timestamp, Option<V>)>> {
+        let walks = match self.rows.encode_key(&*self.keys, key)? {
+            Some(key) => {
+                let prefix = version_prefix(&key);
+                let from = encode_version_key(&prefix, at);
+                self.rows.walks(Some(&key), &from, end_of_prefix(&prefix).as_deref())?
+            }
+            None => Vec::new(),
+        };
+        let values = self.values.clone();
+        StoreRows::new(&self.rows, walks, move |rows, (_, row): &StoredRow| {
+            let (from, value) = decode_version(row).ok_or_else(|| rows.damaged())?;
+            let value = value.map(|value| rows.decode_value(&*values, value)).transpose()?;
+            Ok(Some((from, value)))
+        })
+    }
+}
+
+impl<K, V> std::fmt::Debug for ReadOnlyVersionedStore<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ReadOnlyVersionedStore").field(&self.rows).finish()
+    }
+}
