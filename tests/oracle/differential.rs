@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write, fs, path::PathBuf};
 
 use super::{
-    case::{Answer, Case},
+    case::{Answer, Case, Step},
     compare::{Difference, difference},
     drive::ours,
     generate, intended, java,
@@ -124,7 +124,7 @@ fn is_compared(case: &Case) -> bool {
     let records = case.steps.iter().filter(|step| step.advance() == 0);
     lineages(case).is_some()
         && intended::allowed(case)
-        && (!intended::needs_order(case) || records.is_sorted_by_key(|step| step.time()))
+        && (!intended::needs_order(case) || records.is_sorted_by_key(Step::time))
 }
 
 /// The error's code, where one side fails.

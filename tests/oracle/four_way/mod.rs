@@ -175,7 +175,7 @@ impl Tally {
                 self.seen.refused += seen.refused;
             }
             Err(apart) => {
-                println!("seed {seed}: {}: {}", apart.ways, apart.text);
+                eprintln!("seed {seed}: {}: {}", apart.ways, apart.text);
                 self.apart.push((seed, case, apart));
             }
         }

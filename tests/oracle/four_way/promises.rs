@@ -88,8 +88,9 @@ fn changes_by_chance(case: &Case) -> Vec<usize> {
     let by_chance = |node: &Node| match &node.op {
         Op::ForeignKeyJoin { .. } => true,
         Op::Aggregate { on_close, .. } => case.cached && !on_close,
-        Op::Cogroup { .. } | Op::ToTable | Op::Table { .. } | Op::TableGroupBy { .. } => case.cached,
-        Op::TableTransformValues { .. } => case.cached,
+        Op::Cogroup { .. } | Op::ToTable | Op::Table { .. } | Op::TableGroupBy { .. } | Op::TableTransformValues => {
+            case.cached
+        }
         Op::TableFilter { named, .. }
         | Op::TableFilterNot { named, .. }
         | Op::TableMapValues { named, .. }
