@@ -26,7 +26,7 @@ pub struct Event {
 /// Record `number`: one a millisecond, up to 50 ms out of order, and every twentieth up to 20 s late.
 pub fn event(number: usize) -> Event {
     let mixed = mix(number as u64);
-    let late = mixed % 20 == 0;
+    let late = mixed.is_multiple_of(20);
     let lag = (mixed >> 32) % if late { LATE_MS } else { 50 };
     let key = (mixed >> 8) % KEYS;
     Event { time: EPOCH_MS + number as i64 - lag as i64, key: key as i64, value: number as i64 }

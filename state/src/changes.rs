@@ -186,8 +186,7 @@ mod tests {
         changes.delete("z", b"b");
         changes.put("a", b"k", b"4");
         let rows: Vec<_> = changes.sorted_rows().into_iter().map(|(_, row)| (row.store, row.key, row.value)).collect();
-        let expected: [(&str, &[u8], Option<&[u8]>); 3] =
-            [("z", b"a", Some(b"3")), ("z", b"b", None), ("a", b"k", Some(b"4"))];
-        assert_eq!(rows, expected);
+        let row = |store, key, value: Option<&'static str>| (store, str::as_bytes(key), value.map(str::as_bytes));
+        assert_eq!(rows, [row("z", "a", Some("3")), row("z", "b", None), row("a", "k", Some("4"))]);
     }
 }

@@ -55,7 +55,7 @@ fn commit(store: &Store, base: &Base) -> usize {
     written
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     /// Adds to windows that follow each other; a sum of 3 deletes its row.
     Add {
