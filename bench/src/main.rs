@@ -1,8 +1,8 @@
 //! Headwater's measurements, by CPU time: each figure a ratio to a rival within one run, in interleaved pairs; of Nexmark
 //! also events per second.
 //!
-//! `./dev bench [--quick] [NAME ...]`. Names: chain, nexmark, java, log, flights. Figures go to stdout, and with everything measured
-//! to `bench/results/latest.json`; with `--quick` nothing is written, and the figures only show that all still runs.
+//! `./dev bench [--quick] [NAME ...]`; `--help` has the names. Figures go to stdout, and with everything measured to
+//! `bench/results/latest.json`; with `--quick` nothing is written, and the figures only show that all still runs.
 
 #![expect(clippy::print_stdout, reason = "the figures are this program's results")]
 
