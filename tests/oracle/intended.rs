@@ -130,9 +130,9 @@ pub fn needs_order(case: &Case) -> bool {
     case.nodes.iter().any(|node| match &node.op {
         Op::SuppressUntilClosed => node.of.iter().any(revives),
         Op::Aggregate { windows: Windows::Session { .. }, on_close: true, .. } => true,
-        Op::Aggregate { windows: Windows::Sliding { .. }, fold: Fold::Reduce, .. } => case.cached,
-        // D3: from its cache Java takes sessions that its store hides.
-        Op::Aggregate { windows: Windows::Session { .. }, .. }
+        // D14, and D3: from its cache Java takes sessions that its store hides.
+        Op::Aggregate { windows: Windows::Sliding { .. }, fold: Fold::Reduce, .. }
+        | Op::Aggregate { windows: Windows::Session { .. }, .. }
         | Op::Cogroup { windows: Windows::Session { .. }, .. } => case.cached,
         _ => false,
     })
