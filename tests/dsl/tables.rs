@@ -94,14 +94,19 @@ fn a_table_made_of_a_regrouped_stream_is_partitioned_by_the_new_key() {
     assert_eq!(rows, [(0, 4), (1, 3)]);
 }
 
-#[test]
-fn a_global_table_follows_its_topic() {
+/// Looks a key's name up in the global table `names`.
+fn named() -> TopologyTestDriver {
     let app = StreamsBuilder::new("demo");
     let names = app.global_table::<String, String>("names", Text, "names");
     app.stream::<String, i64>("in", Json)
         .left_join_global(&names, |key, _| key.clone(), |_, name| name)
         .to("out", Json);
-    let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    TopologyTestDriver::new(app.build().unwrap()).unwrap()
+}
+
+#[test]
+fn a_global_table_follows_its_topic() {
+    let mut driver = named();
     let mut table = driver.input::<String, Option<String>>("names", Text);
     let mut input = driver.input::<String, i64>("in", Json);
     for name in [None, Some("United"), Some("United Airlines"), None] {
@@ -114,12 +119,7 @@ fn a_global_table_follows_its_topic() {
 
 #[test]
 fn records_without_a_key_in_a_global_tables_topic_are_counted() {
-    let app = StreamsBuilder::new("demo");
-    let names = app.global_table::<String, String>("names", Text, "names");
-    app.stream::<String, i64>("in", Json)
-        .left_join_global(&names, |key, _| key.clone(), |_, name| name)
-        .to("out", Json);
-    let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    let mut driver = named();
     let mut table = driver.input::<Option<String>, String>("names", Text);
     assert!(!driver.counters().contains_key("null-key:names"));
     for key in [None, Some("UA".to_owned()), None] {

@@ -41,7 +41,7 @@ impl Merged {
 }
 
 /// What a row is to the reader; `None` if it is not among those asked for.
-type Decode<T> = Box<dyn FnMut(&Rows, &StoredRow) -> Result<Option<T>> + Send>;
+type Decode<T> = Box<dyn FnMut(&StoredRow) -> Result<Option<T>> + Send>;
 
 /// Rows of a store, read one by one as they are asked for: at most one row per task is in memory. All rows of a task are
 /// those of one commit, that of the moment the iterator was made.
@@ -60,14 +60,14 @@ impl<T> StoreRows<T> {
     pub(super) fn new(
         rows: &Rows,
         walks: Vec<Walk>,
-        decode: impl FnMut(&Rows, &StoredRow) -> Result<Option<T>> + Send + 'static,
+        decode: impl FnMut(&StoredRow) -> Result<Option<T>> + Send + 'static,
     ) -> Result<Self> {
         Ok(Self { rows: rows.clone(), merged: Merged::new(walks)?, decode: Box::new(decode), ended: false })
     }
 
     fn advance(&mut self) -> Result<Option<T>> {
         while let Some(row) = self.merged.next()? {
-            if let Some(item) = (self.decode)(&self.rows, &row)? {
+            if let Some(item) = (self.decode)(&row)? {
                 return Ok(Some(item));
             }
         }

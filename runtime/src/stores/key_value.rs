@@ -1,33 +1,29 @@
 //! Stores of keys and values.
 
-use std::sync::Arc;
-
-use headwater_core::{Result, Serde, StoredRow, Timestamp};
+use headwater_core::{Result, StoredRow, Timestamp};
 use headwater_dsl::{Data, Materialized};
 
 use super::{
     Rows, StoreRows,
     rows::{end_of_prefix, just_above},
+    typed::TypedRows,
 };
 
 /// The committed rows of a store without windows; see [`Stores::store`](crate::Stores::store).
 pub struct ReadOnlyKeyValueStore<K, V> {
-    rows: Rows,
-    keys: Arc<dyn Serde<K>>,
-    values: Arc<dyn Serde<V>>,
+    rows: TypedRows<K, V>,
 }
 
 impl<K: Data, V: Data> ReadOnlyKeyValueStore<K, V> {
     pub(super) fn new(rows: Rows, store: &Materialized<K, V>) -> Self {
-        let (keys, values) = store.serdes();
-        Self { rows, keys, values }
+        Self { rows: TypedRows::new(rows, store) }
     }
 
     /// The same store, as far as its tasks are in this process: rows of other tasks are not there. Default: a task that
     /// is elsewhere is an error.
     #[must_use]
     pub fn of_local_tasks(self) -> Self {
-        Self { rows: self.rows.of_local_tasks(), ..self }
+        Self { rows: self.rows.of_local_tasks() }
     }
 
     /// The value of `key`, if it has a row.
@@ -43,9 +39,9 @@ impl<K: Data, V: Data> ReadOnlyKeyValueStore<K, V> {
     /// # Errors
     /// As [`ReadOnlyKeyValueStore::get`].
     pub fn get_with_timestamp(&self, key: &K) -> Result<Option<(V, Timestamp)>> {
-        let Some(key) = self.rows.encode_key(&*self.keys, key)? else { return Ok(None) };
-        let Some(row) = self.rows.get(&key, &key)? else { return Ok(None) };
-        let (timestamp, value) = self.rows.decode(&*self.values, &row)?;
+        let Some(key) = self.rows.key_bytes(key)? else { return Ok(None) };
+        let Some(row) = self.rows.bytes.get(&key, &key)? else { return Ok(None) };
+        let (timestamp, value) = self.rows.decode(&row)?;
         Ok(Some((value, timestamp)))
     }
 
@@ -62,9 +58,9 @@ impl<K: Data, V: Data> ReadOnlyKeyValueStore<K, V> {
     /// # Errors
     /// As [`ReadOnlyKeyValueStore::all`].
     pub fn range(&self, from: &K, to: &K) -> Result<StoreRows<(K, V)>> {
-        let bytes = |key| self.rows.encode_key(&*self.keys, key);
+        let bytes = |key| self.rows.key_bytes(key);
         let (Some(from), Some(to)) = (bytes(from)?, bytes(to)?) else {
-            return StoreRows::new(&self.rows, Vec::new(), |_, _| Ok(None));
+            return StoreRows::new(&self.rows.bytes, Vec::new(), |_| Ok(None));
         };
         self.between(&from, Some(&just_above(&to)))
     }
@@ -78,15 +74,15 @@ impl<K: Data, V: Data> ReadOnlyKeyValueStore<K, V> {
     }
 
     fn between(&self, from: &[u8], to: Option<&[u8]>) -> Result<StoreRows<(K, V)>> {
-        let (keys, values) = (self.keys.clone(), self.values.clone());
-        StoreRows::new(&self.rows, self.rows.walks(None, from, to)?, move |rows, (key, row): &StoredRow| {
-            Ok(Some((rows.decode_key(&*keys, key)?, rows.decode(&*values, row)?.1)))
+        let rows = self.rows.clone();
+        StoreRows::new(&self.rows.bytes, self.rows.bytes.walks(None, from, to)?, move |(key, row): &StoredRow| {
+            Ok(Some((rows.decode_key(key)?, rows.decode(row)?.1)))
         })
     }
 }
 
 impl<K, V> std::fmt::Debug for ReadOnlyKeyValueStore<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("ReadOnlyKeyValueStore").field(&self.rows).finish()
+        f.debug_tuple("ReadOnlyKeyValueStore").field(&self.rows.bytes).finish()
     }
 }

@@ -6,6 +6,7 @@ mod key_value;
 mod rows;
 mod serving;
 mod session;
+mod typed;
 mod versioned;
 mod window;
 

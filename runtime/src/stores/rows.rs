@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use headwater_core::{
-    Error, ErrorKind, Payload, Result, Serde, StoreCursor, StoredRow, TaskId, Timestamp, partition_for_key,
-};
-use headwater_dsl::{StoreKind, TimedKey, before_kept, decode_row, encode_timed_key, kept};
+use headwater_core::{Error, ErrorKind, Result, StoreCursor, StoredRow, TaskId, partition_for_key};
+use headwater_dsl::{StoreKind, TimedKey, before_kept, encode_timed_key, kept};
 
 use super::{
     errors,
@@ -128,28 +126,6 @@ impl Rows {
             }
         }
         Ok(entries)
-    }
-
-    /// The key's bytes; `None` for a null key, which has no row.
-    pub(super) fn encode_key<K: 'static>(&self, keys: &dyn Serde<K>, key: &K) -> Result<Option<Vec<u8>>> {
-        let mut bytes = Vec::new();
-        let payload = keys.encode(key, &mut bytes);
-        let payload = payload.map_err(|error| error.while_encoding(&format!("a key of store {}", self.name)))?;
-        Ok((payload == Payload::Bytes).then_some(bytes))
-    }
-
-    pub(super) fn decode_key<K: 'static>(&self, keys: &dyn Serde<K>, key: &[u8]) -> Result<K> {
-        keys.decode(Some(key)).map_err(|error| error.while_decoding(&format!("a key of store {}", self.name)))
-    }
-
-    /// The time and the value of a stored row.
-    pub(super) fn decode<V: 'static>(&self, values: &dyn Serde<V>, row: &[u8]) -> Result<(Timestamp, V)> {
-        let (timestamp, value) = decode_row(row).ok_or_else(|| self.damaged())?;
-        Ok((timestamp, self.decode_value(values, value)?))
-    }
-
-    pub(super) fn decode_value<V: 'static>(&self, values: &dyn Serde<V>, value: &[u8]) -> Result<V> {
-        values.decode(Some(value)).map_err(|error| error.while_decoding(&format!("a value of store {}", self.name)))
     }
 
     pub(super) fn damaged(&self) -> Error {

@@ -1,30 +1,25 @@
 //! Stores with history.
 
-use std::sync::Arc;
-
-use headwater_core::{Result, Serde, StoredRow, Timestamp};
+use headwater_core::{Result, StoredRow, Timestamp};
 use headwater_dsl::{Data, Materialized, decode_version, encode_version_key, version_prefix};
 
-use super::{Rows, StoreRows, rows::end_of_prefix};
+use super::{Rows, StoreRows, rows::end_of_prefix, typed::TypedRows};
 
 /// The committed rows of a store with history; see [`Stores::versioned_store`](crate::Stores::versioned_store).
 pub struct ReadOnlyVersionedStore<K, V> {
-    rows: Rows,
-    keys: Arc<dyn Serde<K>>,
-    values: Arc<dyn Serde<V>>,
+    rows: TypedRows<K, V>,
 }
 
 impl<K: Data, V: Data> ReadOnlyVersionedStore<K, V> {
     pub(super) fn new(rows: Rows, store: &Materialized<K, V>) -> Self {
-        let (keys, values) = store.serdes();
-        Self { rows, keys, values }
+        Self { rows: TypedRows::new(rows, store) }
     }
 
     /// The same store, as far as its tasks are in this process: rows of other tasks are not there. Default: a task that
     /// is elsewhere is an error.
     #[must_use]
     pub fn of_local_tasks(self) -> Self {
-        Self { rows: self.rows.of_local_tasks(), ..self }
+        Self { rows: self.rows.of_local_tasks() }
     }
 
     /// The latest value of `key`, if it has one.
@@ -53,18 +48,18 @@ impl<K: Data, V: Data> ReadOnlyVersionedStore<K, V> {
     }
 
     fn versions_until(&self, key: &K, at: Timestamp) -> Result<StoreRows<(Timestamp, Option<V>)>> {
-        let walks = match self.rows.encode_key(&*self.keys, key)? {
+        let walks = match self.rows.key_bytes(key)? {
             Some(key) => {
                 let prefix = version_prefix(&key);
                 let from = encode_version_key(&prefix, at);
-                self.rows.walks(Some(&key), &from, end_of_prefix(&prefix).as_deref())?
+                self.rows.bytes.walks(Some(&key), &from, end_of_prefix(&prefix).as_deref())?
             }
             None => Vec::new(),
         };
-        let values = self.values.clone();
-        StoreRows::new(&self.rows, walks, move |rows, (_, row): &StoredRow| {
-            let (from, value) = decode_version(row).ok_or_else(|| rows.damaged())?;
-            let value = value.map(|value| rows.decode_value(&*values, value)).transpose()?;
+        let rows = self.rows.clone();
+        StoreRows::new(&self.rows.bytes, walks, move |(_, row): &StoredRow| {
+            let (from, value) = decode_version(row).ok_or_else(|| rows.bytes.damaged())?;
+            let value = value.map(|value| rows.decode_value(value)).transpose()?;
             Ok(Some((from, value)))
         })
     }
@@ -72,6 +67,6 @@ impl<K: Data, V: Data> ReadOnlyVersionedStore<K, V> {
 
 impl<K, V> std::fmt::Debug for ReadOnlyVersionedStore<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("ReadOnlyVersionedStore").field(&self.rows).finish()
+        f.debug_tuple("ReadOnlyVersionedStore").field(&self.rows.bytes).finish()
     }
 }

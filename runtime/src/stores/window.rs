@@ -1,29 +1,24 @@
 //! Stores of windows.
 
-use std::sync::Arc;
-
-use headwater_core::{Result, Serde, StoreCursor, StoredRow, Timestamp};
+use headwater_core::{Result, StoreCursor, StoredRow, Timestamp};
 use headwater_dsl::{
     Data, KEPT_ROWS, Materialized, StoreKind, TIMED_END, TIMED_ROWS, TimedKey, Windowed, before_kept,
     decode_time_entry, decode_timed_key, decode_window_key, encode_timed_key, encode_window_key, kept,
     time_entry_bound,
 };
 
-use super::{Rows, StoreRows, errors, iter::Walk, rows::just_above};
+use super::{Rows, StoreRows, errors, iter::Walk, rows::just_above, typed::TypedRows};
 
 /// The committed rows of a store of windows; see [`Stores::window_store`](crate::Stores::window_store).
 pub struct ReadOnlyWindowStore<K, V> {
-    rows: Rows,
-    keys: Arc<dyn Serde<K>>,
-    values: Arc<dyn Serde<V>>,
+    rows: TypedRows<K, V>,
     /// `None` of a processor's store, whose rows have a time and no length.
     length_ms: Option<i64>,
 }
 
 impl<K: Data, V: Data> ReadOnlyWindowStore<K, V> {
     pub(super) fn new(rows: Rows, store: &Materialized<K, V>, length_ms: Option<i64>) -> Self {
-        let (keys, values) = store.serdes();
-        Self { rows, keys, values, length_ms }
+        Self { rows: TypedRows::new(rows, store), length_ms }
     }
 
     /// The same store, as far as its tasks are in this process: rows of other tasks are not there. Default: a task that
@@ -43,7 +38,7 @@ impl<K: Data, V: Data> ReadOnlyWindowStore<K, V> {
         }
         let declared =
             self.length_ms.map_or("no length of windows".to_owned(), |length| format!("windows of {length} ms"));
-        Err(errors::other_types(self.rows.name(), &declared, &format!("windows of {length_ms} ms")))
+        Err(errors::other_types(self.rows.bytes.name(), &declared, &format!("windows of {length_ms} ms")))
     }
 
     /// The value of `key` in the window that starts at `start`, if it has a row.
@@ -51,12 +46,12 @@ impl<K: Data, V: Data> ReadOnlyWindowStore<K, V> {
     /// # Errors
     /// `HW0650` or `HW0651`, of kind `Unavailable`, if the key's task cannot be read now.
     pub fn get(&self, key: &K, start: Timestamp) -> Result<Option<V>> {
-        let Some(key) = self.rows.encode_key(&*self.keys, key)? else { return Ok(None) };
-        let row = match self.rows.kind() {
-            StoreKind::Window => self.rows.get(&key, &encode_window_key(start, &key))?,
-            _ => self.rows.get_timed(TimedKey { key: &key, time: start, sub: 0 })?,
+        let Some(key) = self.rows.key_bytes(key)? else { return Ok(None) };
+        let row = match self.rows.bytes.kind() {
+            StoreKind::Window => self.rows.bytes.get(&key, &encode_window_key(start, &key))?,
+            _ => self.rows.bytes.get_timed(TimedKey { key: &key, time: start, sub: 0 })?,
         };
-        row.map(|row| Ok(self.rows.decode(&*self.values, &row)?.1)).transpose()
+        row.map(|row| Ok(self.rows.decode(&row)?.1)).transpose()
     }
 
     /// The values of `key` in the windows that start from `from` to `to`, both included, in the order of their starts.
@@ -64,29 +59,29 @@ impl<K: Data, V: Data> ReadOnlyWindowStore<K, V> {
     /// # Errors
     /// As [`ReadOnlyWindowStore::get`].
     pub fn fetch(&self, key: &K, from: Timestamp, to: Timestamp) -> Result<StoreRows<(Timestamp, V)>> {
-        let walks = match self.rows.encode_key(&*self.keys, key)? {
+        let walks = match self.rows.key_bytes(key)? {
             Some(key) if from <= to => self.walks_of(&key, from, to)?,
             _ => Vec::new(),
         };
-        let (kind, values) = (self.rows.kind(), self.values.clone());
-        StoreRows::new(&self.rows, walks, move |rows, (key, row): &StoredRow| {
+        let (kind, rows) = (self.rows.bytes.kind(), self.rows.clone());
+        StoreRows::new(&self.rows.bytes, walks, move |(key, row): &StoredRow| {
             let start = match kind {
                 StoreKind::Window => decode_window_key(key).map(|(start, _)| start),
                 _ => decode_timed_key(key).map(|row| row.time),
             };
-            let start = start.ok_or_else(|| rows.damaged())?;
-            Ok(Some((start, rows.decode(&*values, row)?.1)))
+            let start = start.ok_or_else(|| rows.bytes.damaged())?;
+            Ok(Some((start, rows.decode(row)?.1)))
         })
     }
 
     fn walks_of(&self, key: &[u8], from: Timestamp, to: Timestamp) -> Result<Vec<Walk>> {
-        if self.rows.kind() == StoreKind::Window {
+        if self.rows.bytes.kind() == StoreKind::Window {
             let (first, last) = (encode_window_key(from, key), encode_window_key(to, key));
-            let cursors = self.rows.cursors(Some(key), &first, Some(&just_above(&last)))?;
+            let cursors = self.rows.bytes.cursors(Some(key), &first, Some(&just_above(&last)))?;
             return Ok(cursors.into_iter().map(|cursor| windows_of(key.to_vec(), cursor)).collect());
         }
         let at = |time, sub| encode_timed_key(TimedKey { key, time, sub });
-        self.rows.timed_walks(Some(key), &at(from, i64::MIN), &just_above(&at(to, i64::MAX)))
+        self.rows.bytes.timed_walks(Some(key), &at(from, i64::MIN), &just_above(&at(to, i64::MAX)))
     }
 
     /// The rows of all keys in the windows that start from `from` to `to`, both included, in the order of (window start,
@@ -95,25 +90,25 @@ impl<K: Data, V: Data> ReadOnlyWindowStore<K, V> {
     /// # Errors
     /// `HW0650` or `HW0651`, of kind `Unavailable`, if a task of the store cannot be read now.
     pub fn fetch_all(&self, from: Timestamp, to: Timestamp) -> Result<StoreRows<(Windowed<K>, V)>> {
-        let kind = self.rows.kind();
+        let kind = self.rows.bytes.kind();
         let walks = match (kind, to.checked_add(1)) {
             _ if from > to => Vec::new(),
             (StoreKind::Window, end) => {
                 let end = end.map(|end| encode_window_key(end, &[]));
-                self.rows.walks(None, &encode_window_key(from, &[]), end.as_deref())?
+                self.rows.bytes.walks(None, &encode_window_key(from, &[]), end.as_deref())?
             }
             (_, end) => self.walks_by_time(from, end)?,
         };
-        let (keys, values, length_ms) = (self.keys.clone(), self.values.clone(), self.length_ms.unwrap_or_default());
-        StoreRows::new(&self.rows, walks, move |rows, (key, row): &StoredRow| {
+        let (rows, length_ms) = (self.rows.clone(), self.length_ms.unwrap_or_default());
+        StoreRows::new(&self.rows.bytes, walks, move |(key, row): &StoredRow| {
             let place = match kind {
                 StoreKind::Window => decode_window_key(key),
                 _ => decode_time_entry(key).map(|entry| (entry.time, entry.key)),
             };
-            let (start, key) = place.ok_or_else(|| rows.damaged())?;
-            let key = rows.decode_key(&*keys, key)?;
+            let (start, key) = place.ok_or_else(|| rows.bytes.damaged())?;
+            let key = rows.decode_key(key)?;
             let window = Windowed { key, start, end: start.saturating_add(length_ms) };
-            Ok(Some((window, rows.decode(&*values, row)?.1)))
+            Ok(Some((window, rows.decode(row)?.1)))
         })
     }
 
@@ -123,8 +118,8 @@ impl<K: Data, V: Data> ReadOnlyWindowStore<K, V> {
         let end = end.map_or_else(|| TIMED_END.to_vec(), time_entry_bound);
         let mut walks: Vec<Walk> = Vec::new();
         for (first, end, is_kept) in [(TIMED_ROWS.0, end.clone(), false), (KEPT_ROWS.0, kept(end), true)] {
-            for cursor in self.rows.cursors(None, first, Some(&end))? {
-                walks.push(by_time(from, cursor, &self.rows, is_kept));
+            for cursor in self.rows.bytes.cursors(None, first, Some(&end))? {
+                walks.push(by_time(from, cursor, &self.rows.bytes, is_kept));
             }
         }
         Ok(walks)
@@ -177,6 +172,6 @@ fn by_time(from: Timestamp, mut cursor: Box<dyn StoreCursor>, rows: &Rows, is_ke
 
 impl<K, V> std::fmt::Debug for ReadOnlyWindowStore<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("ReadOnlyWindowStore").field(&self.rows).finish()
+        f.debug_tuple("ReadOnlyWindowStore").field(&self.rows.bytes).finish()
     }
 }
