@@ -6,8 +6,10 @@ use std::{cell::RefCell, collections::BTreeMap, ops::ControlFlow};
 use headwater_core::{Result, StoreReader, Timestamp};
 
 use crate::{
-    store::layout::{KEPT_ROWS, time_entry_bound},
-    store::layout::{TIME_ENTRY, TimedKey, before_kept, decode_time_entry, encode_time_entry, encode_timed_key, kept},
+    store::layout::{
+        KEPT_ROWS, TIME_ENTRY, TimedKey, before_kept, decode_time_entry, encode_time_entry, encode_timed_key, kept,
+        time_entry_bound,
+    },
     task::StoreChangeVisitor,
 };
 
