@@ -7,6 +7,8 @@ use std::{
     sync::Arc,
 };
 
+use smallvec::SmallVec;
+
 use crate::Result;
 
 /// Called with each key and value of a range, in key order, until it breaks.
@@ -44,7 +46,11 @@ pub trait StoreCursor: Send {
 
 /// A store in memory: the reference for the real one, and what the test driver uses.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryStore(BTreeMap<Vec<u8>, Vec<u8>>);
+pub struct MemoryStore(BTreeMap<Key, Value>);
+
+/// Keys lie in the tree itself unless they are long: a search compares many.
+type Key = SmallVec<[u8; 40]>;
+type Value = SmallVec<[u8; 24]>;
 
 impl MemoryStore {
     /// An empty store.
@@ -56,7 +62,7 @@ impl MemoryStore {
     pub fn write(&mut self, key: &[u8], value: Option<&[u8]>) {
         match value {
             Some(value) => {
-                self.0.insert(key.to_vec(), value.to_vec());
+                self.0.insert(Key::from_slice(key), Value::from_slice(value));
             }
             None => {
                 self.0.remove(key);
@@ -70,40 +76,40 @@ impl MemoryStore {
 pub struct MemoryCursor {
     rows: Arc<MemoryStore>,
     /// Where the next row is looked for.
-    from: Bound<Vec<u8>>,
+    from: Bound<Key>,
     to: Option<Vec<u8>>,
 }
 
 impl MemoryCursor {
     /// Over the rows at or after `from` and, if `to` is given, before `to`.
     pub fn new(rows: Arc<MemoryStore>, from: &[u8], to: Option<&[u8]>) -> Self {
-        Self { rows, from: Bound::Included(from.to_vec()), to: to.map(<[u8]>::to_vec) }
+        Self { rows, from: Bound::Included(Key::from_slice(from)), to: to.map(<[u8]>::to_vec) }
     }
 }
 
 impl StoreCursor for MemoryCursor {
     fn seek(&mut self, from: &[u8]) {
-        self.from = Bound::Included(from.to_vec());
+        self.from = Bound::Included(Key::from_slice(from));
     }
 
     fn next(&mut self) -> Result<Option<StoredRow>> {
         let mut rows = self.rows.0.range((self.from.clone(), Bound::Unbounded));
-        let found = rows.next().filter(|(key, _)| self.to.as_ref().is_none_or(|to| *key < to));
-        let found = found.map(|(key, value)| (key.clone(), value.clone()));
-        if let Some((key, _)) = &found {
+        let found = rows.next().filter(|(key, _)| self.to.as_ref().is_none_or(|to| key.as_slice() < to.as_slice()));
+        let found = found.map(|(key, value)| {
             self.from = Bound::Excluded(key.clone());
-        }
+            (key.to_vec(), value.to_vec())
+        });
         Ok(found)
     }
 }
 
 impl StoreReader for MemoryStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        Ok(self.0.get(key).cloned())
+        Ok(self.0.get(key).map(|value| value.to_vec()))
     }
 
     fn range(&self, from: &[u8], to: Option<&[u8]>, visit: &mut RangeVisitor<'_>) -> Result<()> {
-        for (key, value) in self.0.range(from.to_vec()..) {
+        for (key, value) in self.0.range::<[u8], _>((Bound::Included(from), Bound::Unbounded)) {
             if to.is_some_and(|to| key.as_slice() >= to) || visit(key, value).is_break() {
                 break;
             }

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use headwater_core::Timestamp;
 
-/// A row's time and number, and its key's place in memory.
+/// A row's time and number, and its own place in memory.
 pub(super) type Entry = (Timestamp, i64, u32);
 
 /// Entries that may be stale before they are looked through for it.

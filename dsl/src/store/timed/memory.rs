@@ -1,7 +1,8 @@
-//! The rows of a timed store that are in memory: keys in a slab with a hash index, each with its rows in order of time.
+//! The rows of a timed store that are in memory: in a slab, found by their keys, in order of time within each key, and by
+//! time over all of them.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::VecDeque,
     hash::{BuildHasher, Hash},
     ops::RangeInclusive,
 };
@@ -9,14 +10,21 @@ use std::{
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use headwater_core::{Headers, Timestamp};
+use slab::Slab;
 
 use super::by_time::{self, ByTime};
 
 /// A row's place among those of its key: its time and number.
 pub(super) type Place = (Timestamp, i64);
 
+/// A row's place in memory. Once the row is gone another one may have it.
+pub(super) type RowId = u32;
+
 /// A row in memory.
 pub(super) struct Row<V> {
+    /// The place of its key in memory.
+    at: u32,
+    pub(super) place: Place,
     /// `None`: it was deleted.
     pub(super) value: Option<V>,
     /// The value at the last commit, kept only if it has changed since and a step below needs it.
@@ -26,7 +34,7 @@ pub(super) struct Row<V> {
     /// Whether the committed store has the row.
     pub(super) committed: bool,
     /// When it was last changed, counted in changes since the last commit; 0 if it was not.
-    pub(super) changed: u64,
+    changed: u64,
     /// When it was first changed, so counted.
     noted: u64,
     /// It leaves the store with this commit, and nobody sees it any more.
@@ -36,36 +44,98 @@ pub(super) struct Row<V> {
 }
 
 impl<V> Row<V> {
+    fn absent(at: u32, place: Place) -> Self {
+        Self {
+            at,
+            place,
+            value: None,
+            old: None,
+            timestamp: Timestamp::MIN,
+            headers: None,
+            committed: false,
+            changed: 0,
+            noted: 0,
+            expired: false,
+            quiet: false,
+        }
+    }
+
     fn is_live(&self) -> bool {
         self.value.is_some() && !self.expired
     }
 }
 
-/// A key with all its rows.
-pub(super) struct KeyRows<K, V> {
+/// A key in memory, with all its rows.
+pub(super) struct KeyRows<K> {
     hash: u64,
     pub(super) key: K,
     /// The key's own bytes.
     pub(super) bytes: Box<[u8]>,
-    pub(super) rows: BTreeMap<Place, Row<V>>,
+    /// In order. A new row is the last one as a rule, and one that leaves the first.
+    rows: VecDeque<(Place, RowId)>,
     /// Whether it was used since keys were last chosen to leave memory.
     touched: bool,
 }
 
-/// A key's place in memory and a row's among its rows, and the number of the row's first change since the last commit.
-type Dirt = (u32, Place, u64);
+impl<K> KeyRows<K> {
+    /// Where the row at `place` is, or where it would be.
+    fn find(&self, place: Place) -> Result<usize, usize> {
+        match self.rows.back() {
+            Some((last, _)) if *last >= place => self.rows.binary_search_by_key(&place, |(place, _)| *place),
+            _ => Err(self.rows.len()),
+        }
+    }
 
-/// The keys in memory.
+    fn forget(&mut self, place: Place) {
+        if self.rows.front().is_some_and(|(first, _)| *first == place) {
+            self.rows.pop_front();
+        } else if let Ok(found) = self.find(place) {
+            self.rows.remove(found);
+        }
+    }
+}
+
+/// What has changed since the last commit.
+#[derive(Default)]
+struct Changes {
+    /// How many changes there were.
+    count: u64,
+    /// The changed rows with the numbers of their first changes; some may be gone again.
+    dirty: Vec<(RowId, u64)>,
+    /// How many are not.
+    rows: usize,
+}
+
+impl Changes {
+    /// A row is about to change. `before` sees it while it is unchanged since the last commit.
+    fn note<V>(&mut self, id: RowId, row: &mut Row<V>, before: impl FnOnce(&mut Row<V>)) {
+        self.count += 1;
+        if row.changed == 0 {
+            before(row);
+            row.noted = self.count;
+            self.dirty.push((id, row.noted));
+            self.rows += 1;
+        }
+        row.changed = self.count;
+    }
+
+    /// A row that was changed is gone. Rows that came and went between two commits leave their places in the list.
+    fn forget<V>(&mut self, rows: &Slab<Row<V>>) {
+        self.rows -= 1;
+        if self.dirty.len() > 2 * self.rows + 1_024 {
+            self.dirty.retain(|(id, noted)| changed_row(rows, *id, *noted).is_some());
+        }
+    }
+}
+
+/// The keys and rows in memory.
 pub(super) struct Memory<K, V> {
-    keys: Vec<KeyRows<K, V>>,
+    keys: Vec<KeyRows<K>>,
     index: HashTable<u32>,
+    rows: Slab<Row<V>>,
     by_time: ByTime,
     live: usize,
-    /// Places of rows changed since the last commit, with the number of the first change; some may be gone again.
-    dirty: Vec<Dirt>,
-    dirty_rows: usize,
-    rows: usize,
-    changes: u64,
+    changes: Changes,
     hasher: FixedState,
 }
 
@@ -74,12 +144,10 @@ impl<K: Hash + Eq, V> Memory<K, V> {
         Self {
             keys: Vec::new(),
             index: HashTable::new(),
+            rows: Slab::new(),
             by_time: ByTime::default(),
             live: 0,
-            dirty: Vec::new(),
-            dirty_rows: 0,
-            rows: 0,
-            changes: 0,
+            changes: Changes::default(),
             hasher: FixedState::with_seed(0),
         }
     }
@@ -95,42 +163,49 @@ impl<K: Hash + Eq, V> Memory<K, V> {
         Some(at)
     }
 
-    /// Brings a key into memory, with all rows that are committed of it.
+    /// Brings a key into memory, with all rows that are committed of it, in order.
     pub(super) fn insert(&mut self, key: K, bytes: Vec<u8>, rows: Vec<(Place, Timestamp, V)>) -> usize {
-        let at = self.keys.len();
-        self.rows += rows.len();
+        let at = self.keys.len() as u32;
         self.live += rows.len();
-        rows.iter().for_each(|((time, sub), _, _)| self.by_time.add((*time, *sub, at as u32)));
         let rows = rows.into_iter().map(|(place, timestamp, value)| {
-            let row = Row { value: Some(value), timestamp, committed: true, ..Row::absent() };
-            (place, row)
+            let row = Row { value: Some(value), timestamp, committed: true, ..Row::absent(at, place) };
+            let id = self.rows.insert(row) as RowId;
+            self.by_time.add((place.0, place.1, id));
+            (place, id)
         });
+        let rows = rows.collect();
         let (hash, bytes) = (self.hasher.hash_one(&key), bytes.into_boxed_slice());
-        self.keys.push(KeyRows { hash, key, bytes, rows: rows.collect(), touched: true });
+        self.push(KeyRows { hash, key, bytes, rows, touched: true })
+    }
+
+    fn push(&mut self, rows: KeyRows<K>) -> usize {
+        let (at, hash) = (self.keys.len(), rows.hash);
+        self.keys.push(rows);
         let keys = &self.keys;
         self.index.insert_unique(hash, at as u32, |at| keys.get(*at as usize).map_or(0, |rows| rows.hash));
         at
     }
 
-    pub(super) fn key(&self, at: usize) -> Option<&KeyRows<K, V>> {
-        self.keys.get(at)
+    /// A living row and its key.
+    pub(super) fn row(&self, id: RowId) -> Option<(&KeyRows<K>, &Row<V>)> {
+        let row = self.rows.get(id as usize).filter(|row| row.is_live())?;
+        Some((self.keys.get(row.at as usize)?, row))
     }
 
-    /// The living row at `place`.
-    pub(super) fn live(&self, at: usize, place: Place) -> Option<&Row<V>> {
-        self.keys.get(at)?.rows.get(&place).filter(|row| row.is_live())
+    /// The row of a key at `place`.
+    pub(super) fn id(&self, at: usize, place: Place) -> Option<RowId> {
+        let key = self.keys.get(at)?;
+        key.rows.get(key.find(place).ok()?).map(|(_, id)| *id)
     }
 
     /// The living rows of a key within `times`, in order of time and number.
-    pub(super) fn live_within(
-        &self,
-        at: usize,
-        times: RangeInclusive<Timestamp>,
-    ) -> impl DoubleEndedIterator<Item = (Place, &Row<V>)> {
-        let places = (!times.is_empty()).then(|| (*times.start(), i64::MIN)..=(*times.end(), i64::MAX));
-        let rows = self.keys.get(at).zip(places);
-        let rows = rows.map(|(rows, places)| rows.rows.range(places)).into_iter().flatten();
-        rows.filter(|(_, row)| row.is_live()).map(|(place, row)| (*place, row))
+    pub(super) fn live_within(&self, at: usize, times: RangeInclusive<Timestamp>) -> impl Iterator<Item = &Row<V>> {
+        let key = self.keys.get(at).filter(|_| !times.is_empty());
+        let rows = key.map(|key| {
+            let from = key.rows.partition_point(|((time, _), _)| time < times.start());
+            key.rows.range(from..).take_while(move |((time, _), _)| time <= times.end())
+        });
+        rows.into_iter().flatten().filter_map(|(_, id)| self.rows.get(*id as usize).filter(|row| row.is_live()))
     }
 
     /// Changes the row at `place`; setting its value to `None` deletes it. `before` sees it while it is unchanged since
@@ -142,193 +217,155 @@ impl<K: Hash + Eq, V> Memory<K, V> {
         before: impl FnOnce(&mut Row<V>),
         change: impl FnOnce(&mut Row<V>) -> R,
     ) -> Option<R> {
-        let rows = self.keys.get_mut(at)?;
-        let mut is_new = false;
-        let row = rows.rows.entry(place).or_insert_with(|| {
-            is_new = true;
-            Row::absent()
-        });
-        self.rows += usize::from(is_new);
+        let key = self.keys.get_mut(at)?;
+        let id = match key.find(place) {
+            Ok(found) => key.rows.get(found)?.1,
+            Err(between) => {
+                let id = self.rows.insert(Row::absent(at as u32, place)) as RowId;
+                key.rows.insert(between, (place, id));
+                id
+            }
+        };
+        let row = self.rows.get_mut(id as usize)?;
         let was_live = row.is_live();
-        self.changes += 1;
-        if row.changed == 0 {
-            before(row);
-            row.noted = self.changes;
-            self.dirty.push((at as u32, place, row.noted));
-            self.dirty_rows += 1;
-        }
+        self.changes.note(id, row, before);
         if row.expired {
             (row.expired, row.quiet, row.value) = (false, false, None);
         }
         let result = change(row);
-        row.changed = self.changes;
         let is_live = row.is_live();
         let gone = !is_live && !row.committed;
         match (was_live, is_live) {
             (false, true) => {
                 self.live += 1;
-                self.by_time.add((place.0, place.1, at as u32));
+                self.by_time.add((place.0, place.1, id));
             }
             (true, false) => self.live -= 1,
             _ => {}
         }
         if gone {
-            rows.rows.remove(&place);
-            self.forget_changed_row();
+            key.forget(place);
+            self.rows.try_remove(id as usize);
+            self.changes.forget(&self.rows);
         }
-        let keys = &self.keys;
-        self.by_time.tidy(self.live, |entry| is_live_in(keys, entry));
+        let rows = &self.rows;
+        self.by_time.tidy(self.live, |entry| is_live_in(rows, entry));
         Some(result)
     }
 
     /// Takes the value of a living row, and its timestamp. `before` as for [`Memory::change`].
-    pub(super) fn take(&mut self, at: usize, place: Place, before: impl FnOnce(&mut Row<V>)) -> Option<(V, Timestamp)> {
-        let Entry::Occupied(mut entry) = self.keys.get_mut(at)?.rows.entry(place) else { return None };
-        let row = Some(entry.get_mut()).filter(|row| row.is_live())?;
-        self.changes += 1;
-        if row.changed == 0 {
-            before(row);
-            row.noted = self.changes;
-            self.dirty.push((at as u32, place, row.noted));
-            self.dirty_rows += 1;
-        }
-        row.changed = self.changes;
+    pub(super) fn take(&mut self, id: RowId, before: impl FnOnce(&mut Row<V>)) -> Option<(V, Timestamp)> {
+        let row = self.rows.get_mut(id as usize).filter(|row| row.is_live())?;
+        self.changes.note(id, row, before);
         let taken = row.value.take().map(|value| (value, row.timestamp));
+        let (at, place, gone) = (row.at, row.place, !row.committed);
         self.live -= 1;
-        if !row.committed {
-            entry.remove();
-            self.forget_changed_row();
+        if gone {
+            self.keys.get_mut(at as usize)?.forget(place);
+            self.rows.try_remove(id as usize);
+            self.changes.forget(&self.rows);
         }
         taken
     }
 
-    /// A row that was changed is gone. Rows that came and went between two commits leave their places in the list of
-    /// changed ones.
-    fn forget_changed_row(&mut self) {
-        self.rows -= 1;
-        self.dirty_rows -= 1;
-        if self.dirty.len() > 2 * self.dirty_rows + 1_024 {
-            let keys = &self.keys;
-            self.dirty.retain(|dirt| dirty_in(keys, dirt).is_some());
-        }
-    }
-
-    /// The row at `place` leaves the store with the next commit. A change that still waits for the commit goes out first.
-    pub(super) fn expire(&mut self, at: usize, place: Place) {
-        let Some(row) = self.keys.get_mut(at).and_then(|rows| rows.rows.get_mut(&place)) else { return };
+    /// A row leaves the store with the next commit. A change that still waits for the commit goes out first.
+    pub(super) fn expire(&mut self, id: RowId) {
+        let Some(row) = self.rows.get_mut(id as usize) else { return };
         self.live -= usize::from(row.is_live());
         row.expired = true;
         if row.changed == 0 {
             row.quiet = true;
-            self.changes += 1;
-            (row.changed, row.noted) = (self.changes, self.changes);
-            self.dirty.push((at as u32, place, row.noted));
-            self.dirty_rows += 1;
+            self.changes.note(id, row, |_| {});
         }
     }
 
     /// Up to a time before this one no row in memory of time `from` or later is alive; `None` if none is.
     pub(super) fn first_time(&mut self, from: Timestamp) -> Option<Timestamp> {
-        let keys = &self.keys;
-        self.by_time.first(from, |entry| is_live_in(keys, entry))
+        let rows = &self.rows;
+        self.by_time.first(from, |entry| is_live_in(rows, entry))
     }
 
-    /// Where the living rows within `times` are, by time and number and then in the order of the keys' bytes.
-    pub(super) fn within(&mut self, times: &RangeInclusive<Timestamp>) -> Vec<(usize, Place)> {
+    /// The living rows within `times`, by time and number and then in the order of the keys' bytes.
+    pub(super) fn within(&mut self, times: &RangeInclusive<Timestamp>) -> Vec<RowId> {
         if times.is_empty() {
             return Vec::new();
         }
-        let keys = &self.keys;
-        let due = self.by_time.within(times, |entry| is_live_in(keys, entry));
-        let mut due: Vec<_> = due.into_iter().map(|(time, sub, at)| (at as usize, (time, sub))).collect();
-        let bytes = |at: usize| keys.get(at).map(|rows| &rows.bytes);
-        due.sort_by(|(a, place_a), (b, place_b)| place_a.cmp(place_b).then_with(|| bytes(*a).cmp(&bytes(*b))));
+        let rows = &self.rows;
+        let mut due = self.by_time.within(times, |entry| is_live_in(rows, entry));
+        let bytes = |id: RowId| self.row(id).map(|(key, _)| &key.bytes);
+        due.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| bytes(a.2).cmp(&bytes(b.2))));
         due.dedup();
-        due
+        due.into_iter().map(|(_, _, id)| id).collect()
     }
 
     pub(super) fn dirty_rows(&self) -> usize {
-        self.dirty_rows
+        self.changes.rows
     }
 
-    /// The changed rows in the order of their last change.
-    pub(super) fn in_order_of_change(&self) -> Vec<(&KeyRows<K, V>, Place, &Row<V>)> {
-        let rows = self.dirty.iter().filter_map(|dirt| dirty_in(&self.keys, dirt));
-        let mut rows: Vec<_> = rows.collect();
-        rows.sort_unstable_by_key(|(_, _, row)| row.changed);
+    /// The changed rows with their keys, in the order of their first change.
+    pub(super) fn changed(&self) -> impl Iterator<Item = (&KeyRows<K>, &Row<V>)> {
+        self.changes.dirty.iter().filter_map(|(id, noted)| {
+            let row = changed_row(&self.rows, *id, *noted)?;
+            Some((self.keys.get(row.at as usize)?, row))
+        })
+    }
+
+    /// The changed rows with their keys, in the order of their last change.
+    pub(super) fn in_order_of_change(&self) -> Vec<(&KeyRows<K>, &Row<V>)> {
+        let mut rows: Vec<_> = self.changed().collect();
+        rows.sort_by_key(|(_, row)| row.changed);
         rows
     }
 
     /// All changes are in the committed store. If there are more than `keep` keys and rows, those leave memory that were
     /// not used lately: they can be read again. Returns the least time among the rows that left.
     pub(super) fn committed(&mut self, keep: usize) -> Option<Timestamp> {
-        for (at, place, _) in std::mem::take(&mut self.dirty) {
-            let Some(rows) = self.keys.get_mut(at as usize) else { continue };
-            let Some(row) = rows.rows.get_mut(&place) else { continue };
+        for (id, noted) in std::mem::take(&mut self.changes).dirty {
+            let Some(row) = self.rows.get_mut(id as usize).filter(|row| row.noted == noted) else { continue };
             if row.is_live() {
-                (row.old, row.headers, row.changed, row.committed, row.quiet) = (None, None, 0, true, false);
-            } else {
-                rows.rows.remove(&place);
-                self.rows -= 1;
+                (row.old, row.headers, row.changed, row.noted) = (None, None, 0, 0);
+                (row.committed, row.quiet) = (true, false);
+            } else if let Some(row) = self.rows.try_remove(id as usize)
+                && let Some(key) = self.keys.get_mut(row.at as usize)
+            {
+                key.forget(row.place);
             }
         }
-        (self.changes, self.dirty_rows) = (0, 0);
-        if self.rows + self.keys.len() <= keep { None } else { self.shrink(keep) }
+        if self.rows.len() + self.keys.len() <= keep { None } else { self.shrink(keep) }
     }
 
     fn shrink(&mut self, keep: usize) -> Option<Timestamp> {
-        let all = self.rows + self.keys.len() > 2 * keep;
+        let all = self.rows.len() + self.keys.len() > 2 * keep;
         let mut first: Option<Timestamp> = None;
-        let keys = std::mem::take(&mut self.keys);
-        (self.rows, self.index, self.by_time) = (0, HashTable::new(), ByTime::default());
-        for mut rows in keys {
-            if all || !rows.touched {
-                let least = rows.rows.first_key_value().map(|(place, _)| place.0);
+        let (keys, mut rows) = (std::mem::take(&mut self.keys), std::mem::take(&mut self.rows));
+        (self.index, self.by_time) = (HashTable::new(), ByTime::default());
+        for mut key in keys {
+            if all || !key.touched {
+                let least = key.rows.front().map(|((time, _), _)| *time);
                 first = first.into_iter().chain(least).min();
                 continue;
             }
-            rows.touched = false;
+            key.touched = false;
             let at = self.keys.len() as u32;
-            self.rows += rows.rows.len();
-            rows.rows.keys().for_each(|(time, sub)| self.by_time.add((*time, *sub, at)));
-            self.keys.push(rows);
-            let keys = &self.keys;
-            let hash = |at: &u32| keys.get(*at as usize).map_or(0, |rows| rows.hash);
-            self.index.insert_unique(hash(&at), at, hash);
+            for (place, id) in &mut key.rows {
+                if let Some(row) = rows.try_remove(*id as usize) {
+                    *id = self.rows.insert(Row { at, ..row }) as RowId;
+                    self.by_time.add((place.0, place.1, *id));
+                }
+            }
+            self.push(key);
         }
         // What is deleted or expired has left with the commit.
-        self.live = self.rows;
+        self.live = self.rows.len();
         first
     }
 }
 
-fn is_live_in<K, V>(keys: &[KeyRows<K, V>], (time, sub, at): &by_time::Entry) -> bool {
-    let rows = keys.get(*at as usize).map(|rows| &rows.rows);
-    rows.and_then(|rows| rows.get(&(*time, *sub))).is_some_and(Row::is_live)
+fn is_live_in<V>(rows: &Slab<Row<V>>, (time, sub, id): &by_time::Entry) -> bool {
+    rows.get(*id as usize).is_some_and(|row| row.place == (*time, *sub) && row.is_live())
 }
 
 /// The changed row that is meant, if it is there still.
-fn dirty_in<'a, K, V>(
-    keys: &'a [KeyRows<K, V>],
-    (at, place, noted): &Dirt,
-) -> Option<(&'a KeyRows<K, V>, Place, &'a Row<V>)> {
-    let rows = keys.get(*at as usize)?;
-    let row = rows.rows.get(place).filter(|row| row.changed > 0 && row.noted == *noted)?;
-    Some((rows, *place, row))
-}
-
-impl<V> Row<V> {
-    fn absent() -> Self {
-        Self {
-            value: None,
-            old: None,
-            timestamp: Timestamp::MIN,
-            headers: None,
-            committed: false,
-            changed: 0,
-            noted: 0,
-            expired: false,
-            quiet: false,
-        }
-    }
+fn changed_row<V>(rows: &Slab<Row<V>>, id: RowId, noted: u64) -> Option<&Row<V>> {
+    rows.get(id as usize).filter(|row| row.changed > 0 && row.noted == noted)
 }

@@ -21,7 +21,7 @@ use headwater_core::{Headers, Payload, Result, StoreReader, Timestamp};
 
 use self::{
     kept::Kept,
-    memory::{Memory, Place, Row},
+    memory::{Memory, Place, Row, RowId},
 };
 use super::{
     StoreSerdes, damaged,
@@ -127,8 +127,8 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
     pub(crate) fn get(&self, key: &K, time: Timestamp, sub: i64) -> Result<Option<(V, Timestamp)>> {
         let mut memory = self.memory.borrow_mut();
         let Some(at) = self.bring_in(&mut memory, key)? else { return Ok(None) };
-        let row = memory.live(at, (time, sub));
-        Ok(row.and_then(|row| Some((row.value.clone()?, row.timestamp))))
+        let row = memory.id(at, (time, sub)).and_then(|id| memory.row(id));
+        Ok(row.and_then(|(_, row)| Some((row.value.clone()?, row.timestamp))))
     }
 
     /// The rows of `key` within `times`, in order of time and number.
@@ -151,9 +151,9 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
     ) -> Result<()> {
         let mut memory = self.memory.borrow_mut();
         let Some(at) = self.bring_in(&mut memory, key)? else { return Ok(()) };
-        for ((time, sub), row) in memory.live_within(at, times) {
+        for row in memory.live_within(at, times) {
             if let Some(value) = &row.value
-                && visit(time, sub, value, row.timestamp).is_break()
+                && visit(row.place.0, row.place.1, value, row.timestamp).is_break()
             {
                 break;
             }
@@ -188,11 +188,11 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
     pub(crate) fn remove(&self, key: &K, time: Timestamp, sub: i64) -> Result<Option<(V, Timestamp)>> {
         let mut memory = self.memory.borrow_mut();
         let Some(at) = self.bring_in(&mut memory, key)? else { return Ok(None) };
-        Ok(self.take_at(&mut memory, at, (time, sub)))
+        Ok(memory.id(at, (time, sub)).and_then(|id| self.take(&mut memory, id)))
     }
 
-    fn take_at(&self, memory: &mut Memory<K, V>, at: usize, place: Place) -> Option<(V, Timestamp)> {
-        memory.take(at, place, |row| self.keep_old(row))
+    fn take(&self, memory: &mut Memory<K, V>, id: RowId) -> Option<(V, Timestamp)> {
+        memory.take(id, |row| self.keep_old(row))
     }
 
     fn change<R>(&self, key: &K, place: Place, change: impl FnOnce(&mut Row<V>) -> R) -> Result<Option<R>> {
@@ -224,9 +224,11 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
     pub(crate) fn fetch_all(&self, times: RangeInclusive<Timestamp>) -> Result<Vec<TakenRow<K, V>>> {
         let mut memory = self.memory.borrow_mut();
         let due = self.due(&mut memory, times)?;
-        let rows = due.into_iter().filter_map(|(at, (time, sub))| {
-            let (key, row) = (memory.key(at)?.key.clone(), memory.live(at, (time, sub))?);
-            Some(TakenRow { key, row: TimedRow { time, sub, value: row.value.clone()?, timestamp: row.timestamp } })
+        let rows = due.into_iter().filter_map(|id| {
+            let (key, row) = memory.row(id)?;
+            let (time, sub) = row.place;
+            let row = TimedRow { time, sub, value: row.value.clone()?, timestamp: row.timestamp };
+            Some(TakenRow { key: key.key.clone(), row })
         });
         Ok(rows.collect())
     }
@@ -246,10 +248,11 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
         let mut memory = self.memory.borrow_mut();
         let due = self.due(&mut memory, Timestamp::MIN..=time)?;
         let mut taken = Vec::with_capacity(due.len());
-        for (at, place) in due {
-            let Some(key) = memory.key(at).map(|rows| rows.key.clone()) else { continue };
-            if let Some((value, timestamp)) = self.take_at(&mut memory, at, place) {
-                let (time, sub) = place;
+        for id in due {
+            let Some((key, (time, sub))) = memory.row(id).map(|(key, row)| (key.key.clone(), row.place)) else {
+                continue;
+            };
+            if let Some((value, timestamp)) = self.take(&mut memory, id) {
                 taken.push(TakenRow { key, row: TimedRow { time, sub, value, timestamp } });
             }
         }
@@ -261,32 +264,30 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
     /// it looks into the committed store when time has moved beyond what was read ahead.
     pub(crate) fn expire_until(&self, time: Timestamp) -> Result<()> {
         let mut memory = self.memory.borrow_mut();
-        for (at, place) in self.due(&mut memory, Timestamp::MIN..=time)? {
-            self.keep(&memory, at, place)?;
+        for id in self.due(&mut memory, Timestamp::MIN..=time)? {
+            self.keep(&memory, id)?;
             if self.news == News::None {
-                self.take_at(&mut memory, at, place);
+                self.take(&mut memory, id);
             } else {
-                memory.expire(at, place);
+                memory.expire(id);
             }
         }
         Ok(())
     }
 
-    /// Keeps the row at `place`, if rows are kept when they expire.
-    fn keep(&self, memory: &Memory<K, V>, at: usize, place: Place) -> Result<()> {
-        let (Some(kept), Some(key), Some(row)) = (&self.kept_rows, memory.key(at), memory.live(at, place)) else {
-            return Ok(());
-        };
+    /// Keeps a row, if rows are kept when they expire.
+    fn keep(&self, memory: &Memory<K, V>, id: RowId) -> Result<()> {
+        let (Some(kept), Some((key, row))) = (&self.kept_rows, memory.row(id)) else { return Ok(()) };
         let Some(value) = &row.value else { return Ok(()) };
         let mut bytes = Vec::new();
         encode_row_head(row.timestamp, &mut bytes);
         if self.serdes.encode_value(&self.name, value, &mut bytes)? == Payload::Bytes {
-            kept.keep(TimedKey { key: &key.bytes, time: place.0, sub: place.1 }, bytes);
+            kept.keep(TimedKey { key: &key.bytes, time: row.place.0, sub: row.place.1 }, bytes);
         }
         Ok(())
     }
 
-    fn due(&self, memory: &mut Memory<K, V>, times: RangeInclusive<Timestamp>) -> Result<Vec<(usize, Place)>> {
+    fn due(&self, memory: &mut Memory<K, V>, times: RangeInclusive<Timestamp>) -> Result<Vec<RowId>> {
         let unread = self.read_through.get() < *times.end();
         if !unread && memory.first_time(*times.start()).is_none_or(|first| first > *times.end()) {
             return Ok(Vec::new());
@@ -302,11 +303,11 @@ impl<K: Data + Hash + Eq, V: Data> TimedStore<K, V> {
             return Vec::new();
         }
         let memory = self.memory.borrow();
-        let news = memory.in_order_of_change().into_iter().filter(|(_, _, row)| !row.quiet);
-        news.map(|(rows, (time, sub), row)| ChangedRow {
-            key: rows.key.clone(),
-            time,
-            sub,
+        let news = memory.in_order_of_change().into_iter().filter(|(_, row)| !row.quiet);
+        news.map(|(key, row)| ChangedRow {
+            key: key.key.clone(),
+            time: row.place.0,
+            sub: row.place.1,
             change: Change { new: row.value.clone(), old: row.old.clone() },
             timestamp: row.timestamp,
             headers: row.headers.clone(),
@@ -410,8 +411,9 @@ impl<K: Data + Hash + Eq, V: Data> CommitStep for TimedStore<K, V> {
     fn changes(&self, visit: &mut StoreChangeVisitor<'_>) -> Result<()> {
         let memory = self.memory.borrow();
         let mut scratch = Vec::new();
-        for (rows, (time, sub), row) in memory.in_order_of_change() {
-            self.visit_row(TimedKey { key: &rows.bytes, time, sub }, row, visit, &mut scratch)?;
+        for (key, row) in memory.changed() {
+            let (time, sub) = row.place;
+            self.visit_row(TimedKey { key: &key.bytes, time, sub }, row, visit, &mut scratch)?;
         }
         self.kept_rows.as_ref().map_or(Ok(()), |kept| kept.changes(&self.name, visit))
     }

@@ -208,13 +208,17 @@ impl<K: Hash + Eq, V> Memory<K, V> {
         self.dirty.len()
     }
 
-    /// The changed rows with their keys, in the order of their last change.
-    pub(super) fn in_order_of_change(&self) -> Vec<(&KeyRows<K, V>, &Row<V>)> {
-        let rows = self.dirty.iter().filter_map(|(at, start)| {
+    /// The changed rows with their keys, in the order of their first change.
+    pub(super) fn changed(&self) -> impl Iterator<Item = (&KeyRows<K, V>, &Row<V>)> {
+        self.dirty.iter().filter_map(|(at, start)| {
             let key = self.keys.get(*at as usize)?;
             Some((key, key.row(*start).filter(|row| row.changed > 0)?))
-        });
-        let mut rows: Vec<_> = rows.collect();
+        })
+    }
+
+    /// The changed rows with their keys, in the order of their last change.
+    pub(super) fn in_order_of_change(&self) -> Vec<(&KeyRows<K, V>, &Row<V>)> {
+        let mut rows: Vec<_> = self.changed().collect();
         rows.sort_unstable_by_key(|(_, row)| row.changed);
         rows
     }

@@ -326,7 +326,7 @@ impl<K: Data + Hash + Eq, V: Data> CommitStep for WindowRows<K, V> {
     fn changes(&self, visit: &mut StoreChangeVisitor<'_>) -> Result<()> {
         let memory = self.memory.borrow();
         let (mut place, mut scratch) = (Vec::new(), Vec::new());
-        for (key, row) in memory.in_order_of_change() {
+        for (key, row) in memory.changed() {
             self.visit_row(key, row, visit, (&mut place, &mut scratch))?;
         }
         Ok(())
