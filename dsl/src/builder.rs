@@ -9,7 +9,7 @@ use crate::{
     graph::{Draft, Graph},
     kstream::KStream,
     ktable::{KTable, declare},
-    plan::{GlobalStore, NodeKind, StoreKind, check, cut, insert_repartitions},
+    plan::{GlobalStore, NodeKind, StoreKind, check, cut, insert_repartitions, merge_repartitions},
     source::{Decoder, restorer, wire_source},
     store::{SessionStoreRef, StoreRef, VersionedStoreRef, WindowStoreRef},
     topology::Topology,
@@ -373,6 +373,29 @@ impl StreamsBuilder {
         self.graph.lock().plan.on_failure = on_failure;
     }
 
+    /// Lets groupings and joins of one stream share a repartition topic: the first one's serves all that use the same
+    /// stream with the same formats. Each record then crosses the network once instead of once per use. Default: a topic
+    /// each, as its name says. Kafka Streams does this with `topology.optimization` `merge.repartition.topics`.
+    ///
+    /// Uses count as of one stream if they are made of the same [`KStream`]; what lies behind a `map_values` of it is
+    /// another stream. The steps below move into one sub-topology, and the topics that are no longer written keep what
+    /// was not yet read from them: let a running program come to the end of its input before it is started with this.
+    /// [`Plan::diff`](crate::Plan::diff) names those topics.
+    ///
+    /// ```
+    /// use headwater::prelude::*;
+    ///
+    /// let app = StreamsBuilder::new("shop");
+    /// app.merge_repartitions();
+    /// let by_item = app.stream::<String, i64>("sales", Json).select_key(|_, item| *item);
+    /// by_item.group_by_key("items").count("sold");
+    /// by_item.group_by_key("runs").windowed_by(Tumbling::of(hours(1)).grace(0)).count("sold-by-hour");
+    /// assert_eq!(app.build().unwrap().plan().repartition_topics(), ["shop-items-repartition"]);
+    /// ```
+    pub fn merge_repartitions(&self) {
+        self.graph.lock().merges_repartitions = true;
+    }
+
     /// Checks the topology and finishes it.
     ///
     /// # Errors
@@ -380,7 +403,9 @@ impl StreamsBuilder {
     pub fn build(self) -> Result<Topology, TopologyErrors> {
         let mut draft = self.graph.lock();
         let wiring = std::mem::take(&mut draft.wiring);
-        let plan = cut(insert_repartitions(draft.plan.clone()));
+        let plan = draft.plan.clone();
+        let plan = if draft.merges_repartitions { merge_repartitions(plan) } else { plan };
+        let plan = cut(insert_repartitions(plan));
         let mut mistakes = check(&plan);
         mistakes.extend(duplicate_stores(&draft));
         mistakes.extend(strangers(&draft));

@@ -16,6 +16,8 @@ use crate::{
 pub(crate) struct Draft {
     pub(crate) plan: Plan,
     pub(crate) wiring: Wiring,
+    /// Whether repartitions of one stream share a topic.
+    pub(crate) merges_repartitions: bool,
     pub(crate) duplicate_stores: Vec<(String, NodeId)>,
     /// Steps that were given a stream of another builder.
     pub(crate) strangers: Vec<NodeId>,
@@ -40,6 +42,7 @@ impl Graph {
         Self(Arc::new(Mutex::new(Draft {
             plan,
             wiring: Wiring::default(),
+            merges_repartitions: false,
             duplicate_stores: Vec::new(),
             strangers: Vec::new(),
             mistakes: Vec::new(),

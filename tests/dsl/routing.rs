@@ -121,3 +121,36 @@ fn a_repartition_brings_equal_keys_to_one_task() {
     rows.sort_unstable();
     assert_eq!(rows, [(0, 14), (1, 13), (2, 13)]);
 }
+
+/// Both counts of a stream whose key was changed, and how many topics it takes.
+fn counted_twice(merged: bool, second: Grouped<i64, i64>) -> (usize, [Vec<(i64, i64)>; 2]) {
+    let app = StreamsBuilder::new("demo");
+    if merged {
+        app.merge_repartitions();
+    }
+    let by_rest = app.stream::<String, i64>("in", Json).select_key(|_, n| n % 3);
+    by_rest.group_by_key("a").count("counts");
+    by_rest.group_by_key(second).aggregate("sums", || 0_i64, |_, n, sum| *sum += n);
+    let topology = app.build().unwrap();
+    let topics = topology.plan().repartition_topics().len();
+    let mut driver = TopologyTestDriver::new(topology).unwrap().with_partitions(4).unwrap();
+    for n in 0..40 {
+        let mut input = driver.input::<String, i64>("in", Json).to_partition((n % 4) as i32);
+        input.pipe(&mut driver, format!("key {n}"), n, n).unwrap();
+    }
+    let rows = ["counts", "sums"].map(|store| {
+        let mut rows = driver.store::<i64, i64>(store).unwrap().all().unwrap();
+        rows.sort_unstable();
+        rows
+    });
+    (topics, rows)
+}
+
+#[test]
+fn merged_repartitions_are_one_topic_and_give_the_same_results() {
+    let (topics, rows) = counted_twice(false, Grouped::named("b"));
+    assert_eq!((topics, &rows[0]), (2, &vec![(0, 14), (1, 13), (2, 13)]));
+    assert_eq!(counted_twice(true, Grouped::named("b")), (1, rows.clone()));
+    // Other bytes: a topic of their own.
+    assert_eq!(counted_twice(true, Grouped::with("b", Json, Json)), (2, rows));
+}

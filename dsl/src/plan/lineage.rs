@@ -1,4 +1,4 @@
-//! The pass that follows the key: a step that may change it marks everything below; the next step that needs equal
+//! The passes that follow the key: a step that may change it marks everything below; the next step that needs equal
 //! keys together gets its repartition topic, and a clean key after it.
 
 use std::collections::BTreeSet;
@@ -31,4 +31,36 @@ pub(crate) fn insert_repartitions(mut plan: Plan) -> Plan {
         }
     }
     plan
+}
+
+/// Lets the first of several repartitions of one stream serve the others, if they would send the same bytes to the same
+/// partitions: those then stand below it, where no key has changed, and need no topic of their own.
+pub(crate) fn merge_repartitions(mut plan: Plan) -> Plan {
+    let mut firsts: Vec<(NodeId, &NodeKind, &[NodeId])> = Vec::new();
+    let mut merged: Vec<(NodeId, NodeId)> = Vec::new();
+    for node in &plan.nodes {
+        // What was asked for by name stays, and so do the topics within a step.
+        let NodeKind::Repartition { topic: None, forced: false, .. } = &node.kind else { continue };
+        match firsts.iter().find(|(_, kind, parents)| *parents == node.parents && alike(kind, &node.kind)) {
+            Some((first, ..)) => merged.push((node.id, *first)),
+            None => firsts.push((node.id, &node.kind, &node.parents)),
+        }
+    }
+    for (id, first) in merged {
+        if let Some(node) = plan.nodes.get_mut(id.0 as usize) {
+            node.parents = vec![first];
+        }
+    }
+    plan
+}
+
+/// Whether two repartitions differ by their names alone.
+fn alike(one: &NodeKind, other: &NodeKind) -> bool {
+    let parts = |kind: &NodeKind| match kind {
+        NodeKind::Repartition { partitions, partitioner, key, value, .. } => {
+            Some((*partitions, partitioner.clone(), key.clone(), value.clone()))
+        }
+        _ => None,
+    };
+    parts(one) == parts(other)
 }

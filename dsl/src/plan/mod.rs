@@ -24,7 +24,7 @@ mod windows;
 pub(crate) use check::check;
 pub(crate) use cut::cut;
 pub use diff::PlanDiff;
-pub(crate) use lineage::insert_repartitions;
+pub(crate) use lineage::{insert_repartitions, merge_repartitions};
 pub use node::{
     EmitStrategy, GlobalStore, Node, NodeId, NodeKind, OffsetReset, OldValues, Plan, RuleSpec, StoreKind, StoreOptions,
     StoreSpec, Subtopology,
