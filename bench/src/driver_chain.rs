@@ -10,10 +10,10 @@ use headwater_core::{BatchBuilder, Headers, RecordBatch};
 
 use crate::{
     Effort, Outcome,
-    chain_env::MemoryEnv,
-    drive::Driven,
     measure::{Spread, interleave, on_thread},
     outcome::{Figure, Goal},
+    pipeline::Pipeline,
+    pipeline_env::State,
 };
 
 /// Different keys.
@@ -125,19 +125,17 @@ pub fn batches(records: usize) -> Outcome<Vec<RecordBatch>> {
 
 /// Runs the batches through a new task, with a commit after each pass.
 fn drive(topology: &Topology, batches: &[RecordBatch], passes: usize) -> Outcome<Duration> {
-    let env = MemoryEnv::new(topology.plan());
-    let mut driven = Driven::new(topology, &env)?;
+    let mut pipeline = Pipeline::new(topology, State::InMemory)?;
     let time = on_thread(|| {
         for _ in 0..passes {
-            batches.iter().try_for_each(|batch| driven.push(batch))?;
-            driven.commit()?;
+            batches.iter().for_each(|batch| pipeline.feed("numbers", batch));
+            pipeline.settle()?;
         }
         Ok(())
     })?;
-    drop(driven);
     if topology.plan().stores.contains_key("counts") {
         let mut counted = 0;
-        for row in env.values("counts")? {
+        for (_, row) in pipeline.rows("counts")? {
             let (_, value) = decode_row(&row).ok_or("a row of the store cannot be read")?;
             counted += Serde::<i64>::decode(&Postcard, Some(value))?;
         }

@@ -3,22 +3,19 @@
 
 use std::time::Duration;
 
-use headwater::{
-    dsl::decode_row,
-    prelude::*,
-    state::{StoreMemory, TaskStore},
-};
+use headwater::{dsl::decode_row, prelude::*};
 use headwater_core::RecordBatch;
 use rocksdb::{DB, Options, WriteBatch, WriteOptions};
 use tempfile::TempDir;
 
 use crate::{
     Effort, Outcome,
-    chain_env::MemoryEnv,
     disorder::{Event, batches, event, for_each, mix},
     drive::drive,
     measure::{Spread, in_process, interleave},
     outcome::Figure,
+    pipeline::Pipeline,
+    pipeline_env::State,
 };
 
 const RECORDS: usize = 2_000_000;
@@ -64,11 +61,10 @@ fn topology() -> Result<Topology, TopologyErrors> {
 
 fn run(topology: &Topology, input: &[RecordBatch]) -> Outcome<Duration> {
     let dir = TempDir::with_prefix("headwater-bench-")?;
-    let names: Vec<_> = topology.plan().stores.keys().cloned().collect();
-    let env = MemoryEnv::over(TaskStore::open(dir.path(), &names, &StoreMemory::default())?);
-    let time = in_process(|| drive(topology, &env, &[input], PER_COMMIT).map(drop))?;
+    let mut pipeline = Pipeline::new(topology, State::OnDisk(dir.path()))?;
+    let time = in_process(|| drive(&mut pipeline, &[("numbers", input)], PER_COMMIT).map(drop))?;
     let mut counted = 0;
-    for row in env.values("counts")? {
+    for (_, row) in pipeline.rows("counts")? {
         let (_, value) = decode_row(&row).ok_or("a row of the store cannot be read")?;
         counted += Serde::<i64>::decode(&Postcard, Some(value))?;
     }

@@ -6,7 +6,6 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are this program's results")]
 
-mod chain_env;
 mod disorder;
 mod drive;
 mod driver_chain;

@@ -153,6 +153,16 @@ impl Task {
     fn take_all(&mut self) -> Result<()> {
         let guard = self.processor.panic_guard();
         guard.run(|| {
+            if let [input] = self.inputs.as_mut_slice() {
+                for batch in input.batches.drain(..) {
+                    let mut position = batch.start();
+                    while let Some((record, after)) = batch.read_at(position)? {
+                        self.processor.process(0, 0, &record)?;
+                        position = after;
+                    }
+                }
+                return self.processor.end_of_batch();
+            }
             while let Some(place) = self.oldest()? {
                 let Some(input) = self.inputs.get_mut(place) else { break };
                 let Some((record, after)) = input.head()? else { continue };
@@ -166,9 +176,6 @@ impl Task {
 
     /// The input whose head is the oldest record that waits.
     fn oldest(&mut self) -> Result<Option<usize>> {
-        if let [input] = self.inputs.as_slice() {
-            return Ok((!input.batches.is_empty()).then_some(0));
-        }
         let mut oldest: Option<(Timestamp, usize)> = None;
         for (place, input) in self.inputs.iter_mut().enumerate() {
             if input.head_time.is_none() {

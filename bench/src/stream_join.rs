@@ -17,11 +17,12 @@ use headwater_core::RecordBatch;
 
 use crate::{
     Effort, Outcome,
-    chain_env::MemoryEnv,
     disorder::{Event, GRACE_MS, batches, event, mix},
     drive::drive,
     measure::{Spread, interleave, on_thread},
     outcome::{Figure, Goal},
+    pipeline::Pipeline,
+    pipeline_env::State,
 };
 
 /// Records of both streams together.
@@ -91,8 +92,8 @@ impl Join {
 
     fn run(&self) -> Outcome<Duration> {
         self.pairs.store(0, Ordering::Relaxed);
-        let env = MemoryEnv::new(self.topology.plan());
-        let time = drive(&self.topology, &env, &[&self.left, &self.right], PER_COMMIT)?;
+        let mut pipeline = Pipeline::new(&self.topology, State::InMemory)?;
+        let time = drive(&mut pipeline, &[("left", &self.left), ("right", &self.right)], PER_COMMIT)?;
         self.check(self.pairs.load(Ordering::Relaxed))?;
         Ok(time)
     }

@@ -13,11 +13,12 @@ use headwater_core::RecordBatch;
 
 use crate::{
     Effort, Outcome,
-    chain_env::MemoryEnv,
     disorder::{batches, event},
     drive::drive,
     measure::{Pairs, Spread, interleave, on_thread},
     outcome::{Figure, Goal},
+    pipeline::Pipeline,
+    pipeline_env::State,
 };
 
 /// Records of one run.
@@ -102,7 +103,8 @@ impl WindowedCount {
 impl App {
     fn run(&self, input: &[RecordBatch], expected: &Counts) -> Outcome<Duration> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let time = drive(&self.topology, &MemoryEnv::new(self.topology.plan()), &[input], PER_COMMIT)?;
+        let mut pipeline = Pipeline::new(&self.topology, State::InMemory)?;
+        let time = drive(&mut pipeline, &[("numbers", input)], PER_COMMIT)?;
         compare(&self.results.lock().unwrap_or_else(PoisonError::into_inner), expected)?;
         Ok(time)
     }
