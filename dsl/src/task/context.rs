@@ -100,7 +100,7 @@ pub struct TaskContext {
     pub(crate) memo: Memo,
     /// The greatest timestamp taken so far.
     pub(crate) stream_time: Slot,
-    /// The sender's stream time of the current record, if it came from one of several upstream tasks.
+    /// The sender's stream time of the current record, if there is one.
     pub(crate) sender_time: Cell<Option<Timestamp>>,
     /// Whether a record is being processed: if a step panics it stays so.
     pub(crate) at_work: Cell<bool>,
@@ -114,8 +114,8 @@ pub struct TaskContext {
     pub(crate) ended: Cell<bool>,
     /// Whether the steps have still to be told of that; see [`TaskContext::end_steps`].
     ending: Cell<bool>,
-    /// How often in a row the task has said that it has had nothing to read for long; 0 if it has something.
-    pub(crate) idle: Cell<u64>,
+    /// Whether a source has been left out of the closing of windows since the last commit.
+    pub(crate) fell_idle: Cell<bool>,
     pub(crate) run_id: u64,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timers: Timers,
@@ -165,7 +165,7 @@ impl TaskContext {
             offset: Cell::new(-1),
             ended: Cell::new(false),
             ending: Cell::new(false),
-            idle: Cell::new(0),
+            fell_idle: Cell::new(false),
             run_id,
             clock,
             timers: Timers::default(),

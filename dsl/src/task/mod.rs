@@ -16,8 +16,8 @@ mod timers;
 pub(crate) use blame::Blame;
 pub(crate) use border::{Border, Standing};
 pub(crate) use clock::{
-    Emitter, Lineage, OperatorTime, Queue, closed_end, emitters_of, held_above, lineage, minimum, queues_of,
-    upstream_queue,
+    Emitter, Lineage, OperatorTime, Queue, closed_end, emitters_of, hears_several, held_above, lineage, minimum,
+    queues_of, upstream_queue,
 };
 pub use context::TaskContext;
 pub(crate) use context::{CommitStep, ProcessorStep, Tie, TimeStep};
