@@ -209,3 +209,32 @@ fn windows_close_without_whoever_has_been_quiet_for_long() {
         assert_eq!(starts, BTreeSet::from([1_000]), "{place}");
     }
 }
+
+/// When the senders' times leap, what has found no partner comes to the windows below before these close.
+#[test]
+fn what_has_found_no_partner_is_in_time_for_the_windows_below_however_far_time_leaps() {
+    fn alone(moved: &KStream<i64, Sum>, direct: &KStream<i64, Sum>) -> KStream<i64, Sum> {
+        let pair = |l: Sum, r: Option<Sum>| (l.1, r.map_or(0, |r| r.1));
+        moved.left_join_stream(direct, pair, JoinWindows::of(0).no_grace(), "pairs")
+    }
+    fn sums(stream: &KStream<i64, Sum>) -> KStream<i64, Row> {
+        let windows = Tumbling::of(50).no_grace().emit_on_close();
+        rows(&stream.group_by_key("by-group").windowed_by(windows).aggregate("sums", || (0, 0), add))
+    }
+    fn counted(moved: &KStream<i64, Sum>, direct: &KStream<i64, Sum>) -> KStream<i64, Row> {
+        sums(&alone(moved, direct))
+    }
+    fn moved_on(moved: &KStream<i64, Sum>, direct: &KStream<i64, Sum>) -> KStream<i64, Row> {
+        sums(&alone(moved, direct).map(|key, value| (key + 1, value)))
+    }
+    for (place, build) in [counted as Build, moved_on].into_iter().enumerate() {
+        let mut driver = driver(build, 1);
+        feed_direct(&mut driver, &[vec![(1, 5, 1_000)]]);
+        feed(&mut driver, "in", &[vec![(1, 7, 10), (1, 7, 1_000)]]);
+        run_but(&mut driver, None);
+        driver.end_of_input().unwrap();
+        assert_eq!(late(&driver), 0, "{place}");
+        let starts: Vec<i64> = written(&mut driver).iter().map(|row| row.1).collect();
+        assert_eq!(starts, [0, 1_000], "{place}");
+    }
+}

@@ -174,8 +174,9 @@ impl Marks {
         match &self.time {
             SenderTime::Greatest => (self.greatest(), true),
             SenderTime::Forwarded { .. } => {
-                // What a timer or a commit sends was sent by nobody upstream: it is late where windows have closed.
-                let unsent = || self.progress().map_or(timestamp, |closed| closed.max(timestamp));
+                // What a timer or a step that waits sends was sent by nobody upstream: it is late where windows downstream
+                // may have closed by what was told.
+                let unsent = || self.told.borrow().iter().copied().fold(timestamp, Timestamp::max);
                 (self.context.sender_time.get().unwrap_or_else(unsent), false)
             }
             SenderTime::Emitted { greatest, .. } => {

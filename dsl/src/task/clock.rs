@@ -160,11 +160,9 @@ impl OperatorTime {
                 time.set(time.get().max(timestamp));
                 time.get()
             }
-            // What a timer or a commit sends was sent by nobody upstream: it is late where windows have closed.
-            Self::Upstream { .. } => context
-                .sender_time
-                .get()
-                .unwrap_or_else(|| self.closes_at(context).map_or(timestamp, |closed| closed.max(timestamp))),
+            // What a timer or a step that waits sends was sent by nobody upstream: it is late where windows have closed, not
+            // where they are about to.
+            Self::Upstream { .. } => context.sender_time.get().unwrap_or(timestamp),
         }
     }
 
