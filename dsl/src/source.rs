@@ -192,6 +192,7 @@ impl<K: Data, V: Data> TaskSource for Source<K, V> {
         let stream_time = &self.context.stream_time;
         stream_time.set(stream_time.get().max(timestamp));
         self.queue.speak(timestamp);
+        self.context.time_passes(self.queue.time())?;
         // Beside upstream tasks this partition is one more sender, with its own time.
         self.context.sender_time.set(Some(self.queue.time()));
         self.context.keep_raw(&self.topic, record);

@@ -123,6 +123,7 @@ impl StreamTask {
             let (source, internal) = (queue.source, queue.internal);
             let Some((record, after)) = queue.head()? else { continue };
             let offset = record.offset;
+            self.processor.hurry(self.hurried);
             let failure = if self.failed.is_empty() { None } else { self.failed.get(&(partition.clone(), offset)) };
             let done = match failure {
                 None => self.processor.process(source, partition.partition, &record),

@@ -180,12 +180,13 @@ fn a_source_that_is_far_ahead_waits_with_its_windows_for_the_upstream_task() {
     assert_eq!(late(&driver), 0);
 }
 
+type Feed = fn(&mut TopologyTestDriver, &[Vec<Input>]);
+
 /// Nobody waits for ever for a source, or for an upstream task, that has nothing to say, though the other goes on.
 #[test]
 fn windows_close_without_whoever_has_been_quiet_for_long() {
     let record = |time| vec![vec![(1, 5, time)]];
-    let feeds: [fn(&mut TopologyTestDriver, &[Vec<Input>]); 2] =
-        [|driver, inputs| feed(driver, "in", inputs), feed_direct];
+    let feeds: [Feed; 2] = [|driver, inputs| feed(driver, "in", inputs), feed_direct];
     for (place, speaks) in feeds.into_iter().enumerate() {
         let mut driver = driver(tumbling, 1);
         speaks(&mut driver, &record(10));

@@ -54,6 +54,7 @@ impl<K: Data, V: Data> Receiver<K, V> {
         let key = self.keys.decode(record.key).map_err(|error| error.while_decoding("the key"))?;
         let payload = RecordRef { value, ..record.clone() };
         let value = self.values.decode(value).map_err(|error| error.while_decoding("the value"))?;
+        self.context.time_passes(envelope.time)?;
         let stream_time = &self.context.stream_time;
         stream_time.set(stream_time.get().max(record.timestamp));
         self.context.sender_time.set(Some(envelope.time));

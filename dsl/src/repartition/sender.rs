@@ -17,8 +17,8 @@ use crate::{
     placing::Placing,
     plan::{NodeId, NodeKind},
     task::{
-        CommitStep, Emitter, Lineage, Queue, Slot, TaskContext, TopicWriter, emitters_of, held_above, lineage, minimum,
-        queues_of,
+        CommitStep, Emitter, Lineage, Queue, Slot, TaskContext, TopicWriter, emitters_of, held_above, is_below_a_wait,
+        lineage, minimum, queues_of,
     },
     vocab::Partitioner,
     wire::{Flow, Meta, Push, TaskBuilder},
@@ -30,6 +30,8 @@ enum SenderTime {
     Greatest,
     /// Handed on from several senders: their time judges lateness, the least of them is progress.
     Forwarded { held_ms: i64 },
+    /// The same where records are taken in order and a step above waits: their own time, as it passes.
+    Passing { held_ms: i64 },
     /// Final results of windows: the greatest time among them.
     Emitted { greatest: Slot, emitters: Vec<Emitter> },
 }
@@ -80,6 +82,9 @@ impl<K: Data, V: Data> Sender<K, V> {
         let topic = builder.env.topic(name)?;
         let time = match lineage(builder, id) {
             Lineage::Sources => SenderTime::Greatest,
+            Lineage::Upstreams if is_below_a_wait(builder, id) && context.passing.is_gone_by() => {
+                SenderTime::Passing { held_ms: held_above(builder, id) }
+            }
             Lineage::Upstreams => SenderTime::Forwarded { held_ms: held_above(builder, id) },
             Lineage::Emitted => SenderTime::Emitted {
                 greatest: context.memo.slot(&format!("emitted/{name}"), Timestamp::MIN)?,
@@ -179,6 +184,7 @@ impl Marks {
                 let unsent = || self.told.borrow().iter().copied().fold(timestamp, Timestamp::max);
                 (self.context.sender_time.get().unwrap_or_else(unsent), false)
             }
+            SenderTime::Passing { held_ms } => (self.context.passing.sent_at().saturating_sub(*held_ms), false),
             SenderTime::Emitted { greatest, .. } => {
                 greatest.set(greatest.get().max(timestamp));
                 (greatest.get(), true)
@@ -190,7 +196,12 @@ impl Marks {
     fn progress(&self) -> Option<Timestamp> {
         let time = match &self.time {
             SenderTime::Greatest => self.greatest(),
-            SenderTime::Forwarded { held_ms } => minimum(&self.queues, self.context.run_id)?.saturating_sub(*held_ms),
+            SenderTime::Passing { held_ms } if !self.context.has_ended(self.id) => {
+                self.context.passing.time().saturating_sub(*held_ms)
+            }
+            SenderTime::Forwarded { held_ms } | SenderTime::Passing { held_ms } => {
+                minimum(&self.queues, self.context.run_id)?.saturating_sub(*held_ms)
+            }
             // A task whose windows hold nothing has nothing to send, and yet its time goes on. No result that is still
             // to come is older than the oldest open window, so this says nothing that a record would not say.
             SenderTime::Emitted { greatest, emitters } => {

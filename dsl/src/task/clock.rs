@@ -132,8 +132,8 @@ pub(crate) enum OperatorTime {
     /// The greatest timestamp that reached it.
     Observed(Slot),
     /// Lateness by the sender's time, closing by the minimum over these queues, less the time for which steps above hold
-    /// results back.
-    Upstream { queues: Vec<Rc<Queue>>, held_ms: i64 },
+    /// results back. Steps that wait, and those below, go by the passing of records instead, where these come in order.
+    Upstream { queues: Vec<Rc<Queue>>, held_ms: i64, passing: bool },
 }
 
 impl OperatorTime {
@@ -142,7 +142,8 @@ impl OperatorTime {
         match lineage(builder, id) {
             Lineage::Sources | Lineage::Emitted => Self::observed(builder, id),
             Lineage::Upstreams => {
-                Ok(Self::Upstream { queues: queues_of(builder, id)?, held_ms: held_above(builder, id) })
+                let passing = is_below_a_wait(builder, id) && builder.context.passing.is_gone_by();
+                Ok(Self::Upstream { queues: queues_of(builder, id)?, held_ms: held_above(builder, id), passing })
             }
         }
     }
@@ -170,7 +171,8 @@ impl OperatorTime {
     pub(crate) fn closes_at(&self, context: &TaskContext) -> Option<Timestamp> {
         let time = match self {
             Self::Observed(time) => Some(time.get()),
-            Self::Upstream { queues, held_ms } => {
+            Self::Upstream { held_ms, passing: true, .. } => Some(context.passing.time().saturating_sub(*held_ms)),
+            Self::Upstream { queues, held_ms, .. } => {
                 minimum(queues, context.run_id).map(|time| time.saturating_sub(*held_ms))
             }
         };
@@ -238,6 +240,20 @@ pub(crate) fn held_above(builder: &TaskBuilder<'_>, id: NodeId) -> i64 {
         Some(_) => held_above(builder, *parent),
     });
     held.max().unwrap_or_default()
+}
+
+/// Whether step `id` waits for partners or rows, or one above it does.
+pub(crate) fn is_below_a_wait(builder: &TaskBuilder<'_>, id: NodeId) -> bool {
+    let Some(node) = builder.plan.node(id) else { return false };
+    let waits = matches!(&node.kind, NodeKind::Stateful { settings, .. } if settings.contains_key("holds_back_ms"));
+    let above = |parent: &NodeId| {
+        let parts = builder
+            .plan
+            .node(*parent)
+            .is_some_and(|node| matches!(node.kind, NodeKind::Repartition { topic: Some(_), .. }));
+        !parts && is_below_a_wait(builder, *parent)
+    };
+    waits || node.parents.iter().any(above)
 }
 
 /// Up to where the windows of store `store`, or the results of the step so called, are closed for good.

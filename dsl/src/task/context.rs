@@ -12,7 +12,7 @@ use std::{
 use headwater_core::{Clock, Headers, Offset, RecordRef, Result, TaskId, Timestamp};
 
 use super::{
-    Border, Memo, Slot,
+    Border, Memo, Passing, Slot,
     clock::Queue,
     env::StoreChangeVisitor,
     timers::{Punctuation, Timers},
@@ -116,6 +116,8 @@ pub struct TaskContext {
     ending: Cell<bool>,
     /// Whether a source has been left out of the closing of windows since the last commit.
     pub(crate) fell_idle: Cell<bool>,
+    /// The time of the records taken, where they are taken in the order of their senders' time.
+    pub(crate) passing: Passing,
     pub(crate) run_id: u64,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timers: Timers,
@@ -157,6 +159,7 @@ impl TaskContext {
         Ok(Self {
             id,
             stream_time: memo.slot("stream-time", Timestamp::MIN)?,
+            passing: Passing::new(&memo, run_id)?,
             memo,
             sender_time: Cell::new(None),
             at_work: Cell::new(false),
@@ -328,6 +331,18 @@ impl TaskContext {
                 self.drain()?;
             }
         }
+        Ok(())
+    }
+
+    /// A record whose sender's time is `time` is about to be taken. Where records are taken in that order nothing older can
+    /// come any more, so the steps that wait act on it before that record: it is a matter of the records alone, and not of
+    /// when times are told.
+    pub(crate) fn time_passes(&self, time: Timestamp) -> Flow {
+        if !self.passing.moves_to(time) {
+            return Ok(());
+        }
+        self.time_moved()?;
+        self.passing.has_moved();
         Ok(())
     }
 

@@ -116,8 +116,12 @@ impl ProcessorTask {
         let part = id.subtopology as usize;
         let context = Rc::new(TaskContext::new(id, memo, env.run_id(), env.clock())?);
         let failures = Failures::new(&plan.on_failure, env)?;
-        let mut builder = TaskBuilder::new(plan, topology.wiring(), part, env, context.clone());
         let in_order = plan.is_in_order(part);
+        let internal = |id: NodeId| plan.node(id).is_some_and(|node| matches!(node.kind, NodeKind::Repartition { .. }));
+        if env.is_bounded() && in_order && plan.inputs_of(part).all(|(id, _)| !internal(id) || !plan.is_in_a_loop(id)) {
+            context.passing.begin();
+        }
+        let mut builder = TaskBuilder::new(plan, topology.wiring(), part, env, context.clone());
         let mut sources = Vec::new();
         for (node, topic) in plan.inputs_of(part) {
             let source = builder.source_of(node, topic)?;
@@ -190,6 +194,12 @@ impl ProcessorTask {
     pub fn time_with(&self, source: usize, record: &RecordRef<'_>) -> Result<Timestamp> {
         let Some(handle) = self.sources.get(source) else { return Ok(record.timestamp) };
         Ok(self.context.queue(&handle.topic)?.time().max(handle.source.timestamp(record)))
+    }
+
+    /// Says of the record that is taken next whether too many have waited for it to be waited with any longer: older ones
+    /// may follow it.
+    pub fn hurry(&mut self, hurried: bool) {
+        self.context.passing.hurry(hurried);
     }
 
     /// Takes one record of source `source`.

@@ -162,7 +162,7 @@ impl TopologyTestDriver {
         let globals = plan.global_stores.keys().map(|store| (store.clone(), Arc::<GlobalRows>::default())).collect();
         let lake_dir = options.lake_dir.clone();
         let clock = Arc::new(ManualClock::at(options.wall_clock_ms));
-        let around = Surroundings { topology, counts, globals, lake_dir, run_id: 1, clock };
+        let around = Surroundings { topology, counts, globals, lake_dir, bounded: options.bounded, run_id: 1, clock };
         let sinks = DrivenSinks::open(&around)?;
         let mut tasks = Vec::new();
         for id in task_ids(&around) {
