@@ -16,7 +16,6 @@ pub fn allowed(case: &Case) -> bool {
         || d11_uncached_aggregate_feeds_a_table(case)
         || d2_suppressed_sliding_windows_without_grace(case)
         || d12_final_results_held_back(case)
-        || null_keys_counted_above_a_foreign_key_join(case)
         || one_task_has_one_stream_time(case))
 }
 
@@ -56,18 +55,6 @@ fn above(case: &Case, id: usize) -> Vec<usize> {
         next += 1;
     }
     found
-}
-
-/// Java drops a null key in front of a repartition topic without counting it; where a foreign-key join is below, it reaches
-/// Headwater's table, which counts it.
-fn null_keys_counted_above_a_foreign_key_join(case: &Case) -> bool {
-    let lineages = lineages(case).unwrap_or_default();
-    let made_of_new_keys = |id: usize| {
-        matches!(case.nodes[id].op, Op::ToTable) && lineages.get(id).is_some_and(Lineage::is_behind_repartition)
-    };
-    let joins = |node: &&Node| matches!(node.op, Op::ForeignKeyJoin { .. });
-    let tables = case.nodes.iter().filter(joins).flat_map(|node| node.of.iter().flat_map(|of| above(case, *of)));
-    tables.into_iter().any(made_of_new_keys)
 }
 
 /// D7: in Java the inputs of a windowed cogroup keep times of their own.
