@@ -82,7 +82,7 @@ impl<K: Data, V: Data> Sender<K, V> {
         let topic = builder.env.topic(name)?;
         let time = match lineage(builder, id) {
             Lineage::Sources => SenderTime::Greatest,
-            Lineage::Upstreams if is_below_a_wait(builder, id) && context.passing.is_gone_by() => {
+            Lineage::Upstreams if is_below_a_wait(builder, id) && context.passing.guides_a_step() => {
                 SenderTime::Passing { held_ms: held_above(builder, id) }
             }
             Lineage::Upstreams => SenderTime::Forwarded { held_ms: held_above(builder, id) },

@@ -142,7 +142,7 @@ impl OperatorTime {
         match lineage(builder, id) {
             Lineage::Sources | Lineage::Emitted => Self::observed(builder, id),
             Lineage::Upstreams => {
-                let passing = is_below_a_wait(builder, id) && builder.context.passing.is_gone_by();
+                let passing = is_below_a_wait(builder, id) && builder.context.passing.guides_a_step();
                 Ok(Self::Upstream { queues: queues_of(builder, id)?, held_ms: held_above(builder, id), passing })
             }
         }

@@ -44,8 +44,8 @@ impl Passing {
         self.hurried.set(hurried);
     }
 
-    /// Whether steps that wait go by it. There is one that does.
-    pub(crate) fn is_gone_by(&self) -> bool {
+    /// A step that waits would go by it: whether it does, as the task takes its records in order.
+    pub(crate) fn guides_a_step(&self) -> bool {
         self.has_steps.set(true);
         self.in_order.get()
     }
@@ -55,7 +55,7 @@ impl Passing {
         self.time.get()
     }
 
-    /// The time that what is sent just now does not fall behind.
+    /// What is sent just now was in time at this time: before the record that moves time, nothing of it was due.
     pub(crate) fn sent_at(&self) -> Timestamp {
         self.before.get()
     }
