@@ -35,6 +35,7 @@ mod dsl {
     mod table_joins;
     mod tables;
     mod time_across_repartition;
+    mod time_beside_a_source;
     mod time_of_sessions_across_repartition;
     mod undecodable;
     mod versioned_tables;

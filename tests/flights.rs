@@ -7,4 +7,5 @@ mod flights {
     mod embedded;
     mod kafka;
     mod program;
+    mod two_processes;
 }

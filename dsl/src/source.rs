@@ -9,7 +9,7 @@ use crate::{
     dead_letter::{DeadLetters, Raw},
     plan::{NodeId, NodeKind},
     store::{StoreSerdes, encode_row_head},
-    task::{Blame, Queue, Slot, TaskContext, TaskSource},
+    task::{Blame, Queue, Slot, TaskContext, TaskSource, hears_several},
     vocab::{Arrival, Consumed, EventTime, Materialized, NegativeTime},
     wire::{Meta, Restorer, Target, Wiring},
 };
@@ -67,7 +67,7 @@ pub(crate) fn wire_source<K: Data, V: Data>(wiring: &mut Wiring, id: NodeId, dec
             None => None,
         };
         let context = builder.context.clone();
-        let beside_upstreams = builder.repartitions_read().any(|topic| builder.env.upstream_tasks(topic) > 1);
+        let beside_upstreams = hears_several(builder);
         Ok(Rc::new(Source {
             id,
             topic: topic.into(),
@@ -102,7 +102,7 @@ struct Source<K, V> {
     untimely: Slot,
     queue: Rc<Queue>,
     head: RefCell<Option<Head<K, V>>>,
-    /// Whether the task also reads a repartition of several upstream tasks, whose windows may wait for this source.
+    /// Whether some step of the task hears of upstream tasks, too: its windows may wait for this source.
     beside_upstreams: bool,
 }
 
@@ -192,7 +192,8 @@ impl<K: Data, V: Data> TaskSource for Source<K, V> {
         let stream_time = &self.context.stream_time;
         stream_time.set(stream_time.get().max(timestamp));
         self.queue.speak(timestamp);
-        // Beside records of several upstream tasks this partition is one more sender, with its own time.
+        self.context.time_passes(self.queue.time())?;
+        // Beside upstream tasks this partition is one more sender, with its own time.
         self.context.sender_time.set(Some(self.queue.time()));
         self.context.keep_raw(&self.topic, record);
         let pushed = self.next.push(Meta { timestamp, headers: &record.headers }, key, value);

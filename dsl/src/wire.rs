@@ -160,14 +160,9 @@ impl<'a> TaskBuilder<'a> {
         self.plan.node(id).ok_or_else(|| broken(&format!("node {id} is not in the plan")))
     }
 
-    /// The repartition topics that the task reads.
-    pub(crate) fn repartitions_read(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        let plan = self.plan;
-        let sources = plan.subtopologies.get(self.part).into_iter().flat_map(|part| &part.sources);
-        sources.filter_map(move |id| match &plan.node(*id)?.kind {
-            NodeKind::Repartition { topic, .. } => topic.as_deref(),
-            _ => None,
-        })
+    /// The steps of the task.
+    pub(crate) fn steps(&self) -> &'a [NodeId] {
+        self.plan.subtopologies.get(self.part).map_or(&[], |part| &part.nodes)
     }
 
     /// What takes the records that `id` forwards: nothing, its only child, or a fan-out in the order written.

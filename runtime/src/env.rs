@@ -50,6 +50,10 @@ impl TaskEnv for Env<'_> {
         self.shared.settings.clock.clone()
     }
 
+    fn is_bounded(&self) -> bool {
+        self.shared.bounds.is_some()
+    }
+
     fn run_id(&self) -> u64 {
         self.shared.run_id
     }

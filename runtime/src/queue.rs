@@ -1,6 +1,6 @@
 //! The records of one partition that wait for their task.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Instant};
 
 use crate::lanes::Lanes;
 use headwater_core::{Offset, RecordBatch, RecordRef, Result, Timestamp, TopicPartition};
@@ -29,6 +29,8 @@ pub(crate) struct RecordQueue {
     pub(crate) paused: bool,
     /// Whether the log had nothing more when last asked.
     pub(crate) caught_up: bool,
+    /// When it last had a record, or was last found to have none; on the machine's monotonic clock.
+    pub(crate) last_news: Instant,
     /// Its records by sender, if they are taken in the order of their senders' time, and whose comes next.
     pub(crate) lanes: Option<Lanes>,
     pub(crate) chosen: usize,
@@ -51,6 +53,7 @@ impl RecordQueue {
             bound: None,
             paused: false,
             caught_up: false,
+            last_news: Instant::now(),
             lanes: None,
             chosen: 0,
         }

@@ -30,8 +30,8 @@ pub struct Settings {
     pub instance: String,
     /// Creates output and dead-letter topics that do not exist, as wide as the widest input. Default: false.
     pub create_output_topics: bool,
-    /// An upstream task that has caught up and hears nothing for so long is no longer waited for (live runs). Default:
-    /// 30 s.
+    /// An input that the task has caught up with and hears nothing of for so long is no longer waited for, nor is a task
+    /// whose inputs are all so quiet (live runs). Default: 30 s.
     pub max_source_idle: Duration,
     /// How often a live run looks for new topics that match the pattern of a source. Its threads then commit, end, and
     /// start again with them, which takes about as long as a restart. Default: 30 s.

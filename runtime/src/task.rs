@@ -1,6 +1,6 @@
 //! A task of the real runtime: its operators, its stores, its input queues.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, rc::Rc, time::Instant};
 
 use headwater_core::{Error, LineageRange, Offset, RecordBatch, Result, TaskId, Timestamp, TopicPartition};
 use headwater_dsl::ProcessorTask;
@@ -37,8 +37,7 @@ pub(crate) struct StreamTask {
     /// Whether `end_of_input` has run, and whether that was committed.
     pub(crate) ended: bool,
     pub(crate) complete: bool,
-    /// When it last had a record, or was last found to have none; on the machine's monotonic clock.
-    pub(crate) last_news: std::time::Instant,
+    /// Whether one of its inputs was said to be idle, and no record has been taken since.
     pub(crate) idle: bool,
 }
 
@@ -101,6 +100,7 @@ impl StreamTask {
     /// If the batch is damaged.
     pub(crate) fn append(&mut self, place: usize, batch: RecordBatch) -> Result<()> {
         let Some(queue) = self.queues.get_mut(place) else { return Ok(()) };
+        queue.last_news = Instant::now();
         let Some(lanes) = &mut queue.lanes else {
             queue.append(batch);
             return Ok(());
@@ -123,6 +123,7 @@ impl StreamTask {
             let (source, internal) = (queue.source, queue.internal);
             let Some((record, after)) = queue.head()? else { continue };
             let offset = record.offset;
+            self.processor.hurry(self.hurried);
             let failure = if self.failed.is_empty() { None } else { self.failed.get(&(partition.clone(), offset)) };
             let done = match failure {
                 None => self.processor.process(source, partition.partition, &record),

@@ -103,3 +103,21 @@ fn a_join_with_a_global_table_drops_null_values_even_if_it_is_a_left_join() {
     assert_eq!(driver.output::<String, Option<i64>>("out", Json).read_values(&mut driver).unwrap(), [Some(1)]);
     assert_eq!(driver.counters()["null:left"], 1);
 }
+
+/// The join takes rows without foreign key from a topic of its own; that is no reason to let null keys through above.
+#[test]
+fn a_null_key_above_a_foreign_key_join_goes_no_further_than_the_repartition() {
+    let app = StreamsBuilder::new("demo");
+    let customers = app.table::<String, String>("customers", Text, "known");
+    let orders: KStream<Option<String>, String> =
+        app.stream::<String, String>("in", Text).map(|key, customer| (Some(key).filter(|key| key != "?"), customer));
+    let rows = Materialized::<Option<String>, String>::with("orders", Json, Text);
+    let orders = orders.map_values(Some).to_table(Grouped::with("by-order", Json, Auto), rows);
+    orders.left_join_on_foreign_key(&customers, |_, by| Some(by.clone()), |by, name| (by, name), "named", "receipts");
+    let mut driver = TopologyTestDriver::new(app.build().unwrap()).unwrap();
+    let mut input = driver.input::<String, String>("in", Text);
+    input.pipe(&mut driver, "?".into(), "ann".into(), 0).unwrap();
+    input.pipe(&mut driver, "o1".into(), "ann".into(), 0).unwrap();
+    let counters = driver.counters();
+    assert_eq!((counters["null-key:by-order-repartition"], counters["null-key:orders"]), (1, 0));
+}

@@ -19,7 +19,7 @@ impl Flights {
 
     /// A command for one of its verbs.
     pub fn command(&self, verb: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        let mut command = Command::new(example("flights"));
         command.args(verb).arg("--dir").arg(&self.dir);
         if let Some(brokers) = &self.brokers {
             command.args(["--brokers", brokers]);
@@ -88,11 +88,11 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The example, which Cargo builds beside the tests.
-fn program() -> PathBuf {
+/// An example's program, which Cargo builds beside the tests.
+pub fn example(name: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
-    let program = tests.parent().and_then(Path::parent).unwrap().join("examples/flights");
-    assert!(program.exists(), "{} is missing: cargo build --example flights", program.display());
+    let program = tests.parent().and_then(Path::parent).unwrap().join("examples").join(name);
+    assert!(program.exists(), "{} is missing: cargo build --example {name}", program.display());
     program
 }
 

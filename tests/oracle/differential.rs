@@ -6,9 +6,7 @@ use super::{
     case::{Answer, Case, Step},
     compare::{Difference, difference},
     drive::ours,
-    generate, intended, java,
-    shape::lineages,
-    shrink,
+    generate, intended, java, shrink,
 };
 
 /// Cases under way at once: Java works on them while we do.
@@ -122,9 +120,7 @@ fn shrunk(case: &Case, first: &Difference) -> (Case, Difference) {
 /// Whether it shows no intended difference.
 fn is_compared(case: &Case) -> bool {
     let records = case.steps.iter().filter(|step| step.advance() == 0);
-    lineages(case).is_some()
-        && intended::allowed(case)
-        && (!intended::needs_order(case) || records.is_sorted_by_key(Step::time))
+    intended::can_be_compared(case) && (!intended::needs_order(case) || records.is_sorted_by_key(Step::time))
 }
 
 /// The error's code, where one side fails.

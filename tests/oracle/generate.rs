@@ -4,7 +4,7 @@ use super::{
     case::{Case, Fold, Kind, Node, Op, Windows},
     intended,
     random::Random,
-    shape::{Shape, lineages, shapes},
+    shape::{Shape, shapes},
     steps::steps,
 };
 
@@ -16,7 +16,7 @@ const TABLES: [&str; 3] = ["t", "u", "v"];
 /// The case of this seed.
 pub fn case(seed: u64) -> Case {
     let mut random = Random::new(seed);
-    let mut case = topology(&mut random, |case| lineages(case).is_some() && intended::allowed(case));
+    let mut case = topology(&mut random, intended::can_be_compared);
     let ordered = intended::needs_order(&case);
     case.steps = steps(&mut random, &topics(&case), ordered, !intended::without_headers(&case));
     case

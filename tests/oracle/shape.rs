@@ -75,6 +75,11 @@ impl Lineage {
         self.lanes.values().flatten().map(Vec::len).max().unwrap_or_default()
     }
 
+    /// Whether they were sent by several: upstream tasks, or one of these and a source beside it.
+    pub fn has_several_senders(&self) -> bool {
+        several(&self.lanes.values().flatten().map(Vec::as_slice).collect::<Vec<_>>())
+    }
+
     /// Whether records of one source meet here that came by different tasks: their order is nobody's promise.
     fn meets_by_other_ways(&self, other: &Self) -> bool {
         self.lanes.iter().any(|(topic, ways)| other.lanes.get(topic).is_some_and(|others| others != ways))
@@ -87,6 +92,15 @@ impl Lineage {
         }
         Self { key_changed: self.key_changed || other.key_changed, lanes }
     }
+}
+
+/// Whether the last tasks on these ways are several, or one that hands on what several have sent.
+fn several(ways: &[&[usize]]) -> bool {
+    let last = ways.first().and_then(|way| way.last());
+    if ways.iter().any(|way| way.last() != last) {
+        return true;
+    }
+    last.is_some() && several(&ways.iter().map(|way| &way[..way.len() - 1]).collect::<Vec<_>>())
 }
 
 /// The lineage of each node; `None` if records meet in an order that nobody promises.

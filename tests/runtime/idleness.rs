@@ -1,13 +1,15 @@
 //! Only a task that has read all there is may be left out of the closing of windows, and it says so again and again.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use headwater::{
-    log::{Isolation, Log},
+    log::{Isolation, Log, TopicSpec},
+    prelude::*,
     runtime::{Mode, Progress, run},
 };
 use headwater_core::TopicPartition;
@@ -66,6 +68,45 @@ fn an_idle_task_says_so_again_and_again() {
     }
     progress.stop();
     worker.join().unwrap();
+}
+
+/// The other input of the windows goes on, so their task is never without news.
+#[test]
+fn windows_close_without_a_source_that_stays_quiet_beside_a_busy_repartition() {
+    let app = StreamsBuilder::new("beside");
+    let moved = app.stream::<String, i64>("readings", Json).map(|_, n| (n % 7, n)).repartition("moved");
+    moved
+        .merge(&app.stream::<i64, i64>("quiet", Json))
+        .group_by_key("by-room")
+        .windowed_by(Tumbling::of(hours(1)).grace(minutes(30)).emit_on_close())
+        .aggregate("hourly", || (0_i64, 0_i64), |_, n, total| *total = (total.0 + 1, total.1 + n))
+        .updates()
+        .map(|window, total| (format!("{}@{}", window.key, window.start), total))
+        .to("hourly-sums", Json);
+    let topology = app.build().unwrap();
+    let (readings, dir) = (readings(5_000), tempfile::tempdir().unwrap());
+    let log = open_log(dir.path());
+    log.create_topics(&[TopicSpec { name: "quiet".into(), partitions: PARTITIONS, config: BTreeMap::new() }]).unwrap();
+    feed(&*log, &readings);
+    let mut settings = settings(dir.path(), 1);
+    settings.max_source_idle = Duration::from_millis(100);
+
+    let progress = Arc::new(Progress::default());
+    let worker = {
+        let (log, progress) = (log.clone(), progress.clone());
+        thread::spawn(move || run(&topology, &log, &settings, Mode::Live, &progress).unwrap())
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while results(&*log, "hourly-sums").is_empty() {
+        assert!(Instant::now() < deadline && !worker.is_finished(), "the windows did not close");
+        thread::sleep(Duration::from_millis(10));
+    }
+    progress.stop();
+    worker.join().unwrap();
+    let expected = expected(&readings);
+    for (window, sum) in results(&*log, "hourly-sums") {
+        assert_eq!(Some(&sum), expected.get(&window), "{window}");
+    }
 }
 
 /// Records in the repartition topic.

@@ -114,7 +114,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// no partner, is joined with `None` at once.
     ///
     /// Time moves with the records of both streams, so without new ones nothing closes; the end of a bounded input
-    /// closes everything. Behind repartition topics with several upstream tasks a window closes when the times of all of
+    /// closes everything. Behind repartition topics with several senders a window closes when the times of all of
     /// them have passed it.
     ///
     /// ```

@@ -419,12 +419,20 @@ impl Plan {
     }
 
     /// Whether something below repartition `id` has a use for records with a null key: a left or outer join, however far
-    /// below it is, as in Kafka Streams.
+    /// below it is, as in Kafka Streams; but a foreign-key join only for what comes without foreign key by its own topic.
     pub(crate) fn takes_null_keys(&self, id: NodeId) -> bool {
+        self.children(id).any(|child| child.kind.op() == Some("foreign_key_take")) || self.is_above_a_left_join(id)
+    }
+
+    fn is_above_a_left_join(&self, id: NodeId) -> bool {
         self.children(id).any(|child| match &child.kind {
             NodeKind::GlobalJoin { left: true, .. } => true,
-            NodeKind::Stateful { settings, .. } if settings.contains_key("null_keys") => true,
-            _ => self.takes_null_keys(child.id),
+            NodeKind::Stateful { op, settings, .. }
+                if op != "foreign_key_take" && settings.contains_key("null_keys") =>
+            {
+                true
+            }
+            _ => self.is_above_a_left_join(child.id),
         })
     }
 

@@ -8,7 +8,7 @@ use super::envelope::{Content, Envelope};
 use crate::{
     bounds::Data,
     plan::NodeId,
-    task::{Queue, TaskContext, TaskSource, minimum, upstream_queue},
+    task::{Queue, TaskContext, TaskSource, hears_several, minimum, upstream_queue},
     wire::{Meta, Target, TaskBuilder},
 };
 
@@ -22,6 +22,8 @@ pub(super) struct Receiver<K, V> {
     queues: Vec<Rc<Queue>>,
     /// The least time among the queues when it was last worked out.
     least: Cell<Option<Timestamp>>,
+    /// Whether some step of the task hears of several senders, this one among them.
+    several: bool,
 }
 
 impl<K: Data, V: Data> Receiver<K, V> {
@@ -38,7 +40,8 @@ impl<K: Data, V: Data> Receiver<K, V> {
             .map(|upstream| context.queue(&upstream_queue(&topic, upstream as u64)))
             .collect::<Result<Vec<_>>>()?;
         let least = Cell::new(minimum(&queues, context.run_id));
-        Ok(Self { topic, keys, values, next, context, queues, least })
+        let several = hears_several(builder);
+        Ok(Self { topic, keys, values, next, context, queues, least, several })
     }
 
     /// Tells the windows if the least time among the upstream tasks has moved.
@@ -47,13 +50,14 @@ impl<K: Data, V: Data> Receiver<K, V> {
         if least == self.least.replace(least) { Ok(()) } else { self.context.time_moved() }
     }
 
-    fn take(&self, record: &RecordRef<'_>, envelope: &Envelope<'_>, value: Option<&[u8]>, several: bool) -> Result<()> {
+    fn take(&self, record: &RecordRef<'_>, envelope: &Envelope<'_>, value: Option<&[u8]>) -> Result<()> {
         let key = self.keys.decode(record.key).map_err(|error| error.while_decoding("the key"))?;
         let payload = RecordRef { value, ..record.clone() };
         let value = self.values.decode(value).map_err(|error| error.while_decoding("the value"))?;
+        self.context.time_passes(envelope.time)?;
         let stream_time = &self.context.stream_time;
         stream_time.set(stream_time.get().max(record.timestamp));
-        self.context.sender_time.set(several.then_some(envelope.time));
+        self.context.sender_time.set(Some(envelope.time));
         self.context.keep_raw(&self.topic, &payload);
         let meta = Meta { timestamp: record.timestamp, headers: &record.headers };
         let pushed = self.next.push(meta, key, value);
@@ -91,7 +95,6 @@ impl<K: Data, V: Data> TaskSource for Receiver<K, V> {
 
     fn process(&self, record: &RecordRef<'_>) -> Result<()> {
         let (envelope, queue) = self.open(record)?;
-        let several = self.queues.len() > 1;
         // Most records come from a sender that is ahead of another one, and cannot move the least of the times.
         let ahead = queue.holds_at(self.context.run_id).is_some_and(|held| Some(held) > self.least.get());
         match envelope.content {
@@ -99,8 +102,8 @@ impl<K: Data, V: Data> TaskSource for Receiver<K, V> {
                 if envelope.is_progress {
                     queue.speak(envelope.time);
                 }
-                self.take(record, &envelope, value, several)?;
-                if several && !ahead { self.time_may_have_moved() } else { Ok(()) }
+                self.take(record, &envelope, value)?;
+                if self.several && !ahead { self.time_may_have_moved() } else { Ok(()) }
             }
             Content::Progress => {
                 queue.speak(envelope.time);

@@ -17,8 +17,8 @@ use crate::{
     placing::Placing,
     plan::{NodeId, NodeKind},
     task::{
-        CommitStep, Emitter, Lineage, Queue, Slot, TaskContext, TopicWriter, emitters_of, held_above, lineage, minimum,
-        queues_of,
+        CommitStep, Emitter, Lineage, Queue, Slot, TaskContext, TopicWriter, emitters_of, held_above, is_below_a_wait,
+        lineage, minimum, queues_of,
     },
     vocab::Partitioner,
     wire::{Flow, Meta, Push, TaskBuilder},
@@ -26,12 +26,12 @@ use crate::{
 
 /// What this sender's time is, by where its records come from.
 enum SenderTime {
-    /// Straight from sources: the greatest time taken from them.
-    Sources(Vec<Rc<Queue>>),
-    /// From one upstream task: the greatest time taken from it.
-    Task,
-    /// Handed on from several upstream tasks: their time judges lateness, the least of them is progress.
-    Forwarded { queues: Vec<Rc<Queue>>, held_ms: i64 },
+    /// Straight from sources, or from one upstream task: the greatest time taken from them.
+    Greatest,
+    /// Handed on from several senders: their time judges lateness, the least of them is progress.
+    Forwarded { held_ms: i64 },
+    /// The same where records are taken in order and a step above waits: their own time, as it passes.
+    Passing { held_ms: i64 },
     /// Final results of windows: the greatest time among them.
     Emitted { greatest: Slot, emitters: Vec<Emitter> },
 }
@@ -58,6 +58,8 @@ struct Marks {
     topic: Rc<dyn TopicWriter>,
     context: Rc<TaskContext>,
     time: SenderTime,
+    /// Of everything that reaches this step.
+    queues: Vec<Rc<Queue>>,
     told: RefCell<Vec<Timestamp>>,
     told_end: Cell<bool>,
     /// Which saying of being idle was passed on last; 0 if none since it spoke.
@@ -79,11 +81,11 @@ impl<K: Data, V: Data> Sender<K, V> {
         let context = builder.context.clone();
         let topic = builder.env.topic(name)?;
         let time = match lineage(builder, id) {
-            Lineage::Sources if only_from_sources(builder, id) => SenderTime::Sources(queues_of(builder, id)?),
-            Lineage::Sources => SenderTime::Task,
-            Lineage::Upstreams => {
-                SenderTime::Forwarded { queues: queues_of(builder, id)?, held_ms: held_above(builder, id) }
+            Lineage::Sources => SenderTime::Greatest,
+            Lineage::Upstreams if is_below_a_wait(builder, id) && context.passing.guides_a_step() => {
+                SenderTime::Passing { held_ms: held_above(builder, id) }
             }
+            Lineage::Upstreams => SenderTime::Forwarded { held_ms: held_above(builder, id) },
             Lineage::Emitted => SenderTime::Emitted {
                 greatest: context.memo.slot(&format!("emitted/{name}"), Timestamp::MIN)?,
                 emitters: emitters_of(builder, id)?,
@@ -95,6 +97,7 @@ impl<K: Data, V: Data> Sender<K, V> {
             topic: topic.clone(),
             context: context.clone(),
             time,
+            queues: queues_of(builder, id)?,
             told: RefCell::new(told),
             told_end: Cell::new(false),
             told_idle: Cell::new(0),
@@ -160,26 +163,28 @@ impl<K: Data, V: Data> Push<K, V> for Sender<K, V> {
     }
 }
 
-fn only_from_sources(builder: &TaskBuilder<'_>, id: NodeId) -> bool {
-    let is_source = |id: NodeId| builder.plan.node(id).is_some_and(|node| matches!(node.kind, NodeKind::Source { .. }));
-    builder.plan.sources_of(id).into_iter().all(is_source)
-}
-
-fn greatest_of(queues: &[Rc<Queue>]) -> Timestamp {
-    queues.iter().map(|queue| queue.time()).max().unwrap_or(Timestamp::MIN)
-}
-
 impl Marks {
+    /// The greatest time taken from what is above.
+    fn greatest(&self) -> Timestamp {
+        self.queues.iter().map(|queue| queue.reached(self.context.run_id)).max().unwrap_or(Timestamp::MIN)
+    }
+
+    /// How often in a row everything above was said to be idle; 0 if something is not.
+    fn idle(&self) -> u64 {
+        self.queues.iter().map(|queue| queue.said_idle()).min().unwrap_or_default()
+    }
+
     /// The time to send with a record, and whether it is progress.
     fn time_of(&self, timestamp: Timestamp) -> (Timestamp, bool) {
         match &self.time {
-            SenderTime::Sources(queues) => (greatest_of(queues), true),
-            SenderTime::Task => (self.context.stream_time.get(), true),
+            SenderTime::Greatest => (self.greatest(), true),
             SenderTime::Forwarded { .. } => {
-                // What a timer or a commit sends was sent by nobody upstream: it is late where windows have closed.
-                let unsent = || self.progress().map_or(timestamp, |closed| closed.max(timestamp));
+                // What a timer or a step that waits sends was sent by nobody upstream: it is late where windows downstream
+                // may have closed by what was told.
+                let unsent = || self.told.borrow().iter().copied().fold(timestamp, Timestamp::max);
                 (self.context.sender_time.get().unwrap_or_else(unsent), false)
             }
+            SenderTime::Passing { held_ms } => (self.context.passing.sent_at().saturating_sub(*held_ms), false),
             SenderTime::Emitted { greatest, .. } => {
                 greatest.set(greatest.get().max(timestamp));
                 (greatest.get(), true)
@@ -190,9 +195,13 @@ impl Marks {
     /// This task's progress, if it is known.
     fn progress(&self) -> Option<Timestamp> {
         let time = match &self.time {
-            SenderTime::Sources(queues) => greatest_of(queues),
-            SenderTime::Task => self.context.stream_time.get(),
-            SenderTime::Forwarded { queues, held_ms } => minimum(queues, self.context.run_id)?.saturating_sub(*held_ms),
+            SenderTime::Greatest => self.greatest(),
+            SenderTime::Passing { held_ms } if !self.context.has_ended(self.id) => {
+                self.context.passing.time().saturating_sub(*held_ms)
+            }
+            SenderTime::Forwarded { held_ms } | SenderTime::Passing { held_ms } => {
+                minimum(&self.queues, self.context.run_id)?.saturating_sub(*held_ms)
+            }
             // A task whose windows hold nothing has nothing to send, and yet its time goes on. No result that is still
             // to come is older than the oldest open window, so this says nothing that a record would not say.
             SenderTime::Emitted { greatest, emitters } => {
@@ -233,7 +242,7 @@ impl CommitStep for Marks {
             }
             return Ok(());
         }
-        let idle = self.context.idle.get();
+        let idle = self.idle();
         if idle > 0 {
             if self.told_idle.replace(idle) != idle {
                 for partition in 0..partitions {

@@ -21,6 +21,7 @@ pub(crate) struct Standing {
     sender_time: Option<i64>,
     stream_time: i64,
     queue_times: Vec<i64>,
+    passing: (i64, i64),
     raw: Option<KeptRaw>,
 }
 
@@ -45,6 +46,7 @@ impl TaskContext {
             sender_time: self.sender_time.get(),
             stream_time: self.stream_time.get(),
             queue_times: self.queues.borrow().iter().map(|queue| queue.time()).collect(),
+            passing: self.passing.now(),
             raw: self.raw.borrow().clone(),
         }
     }
@@ -70,6 +72,7 @@ impl TaskContext {
             sender_time: self.sender_time.replace(to.sender_time),
             stream_time,
             queue_times,
+            passing: self.passing.turn_to(to.passing),
             raw: self.raw.replace(to.raw),
         }
     }

@@ -1,11 +1,12 @@
 //! Time as an operator sees it (ARCHITECTURE, "Time across a repartition").
 //!
 //! Directly behind sources an operator's time is the greatest timestamp that reached it, as in Kafka Streams. Behind a
-//! repartition topic with several upstream tasks that would make records of a slower upstream late in a backlog, so
-//! there a record is *late* by its sender's stream time when it was sent, and a window *closes* by the minimum over all
-//! upstream tasks. Both depend on each upstream's input order alone, so every replay gives the same answer.
+//! repartition topic with several senders (upstream tasks, or one and a source beside it) that would make records of a
+//! slower sender late in a backlog, so there a record is *late* by its sender's stream time when it was sent, and a window
+//! *closes* by the minimum over all senders. Both depend on each sender's input order alone, so every replay gives the
+//! same answer.
 
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
 use headwater_core::{Result, Timestamp};
 
@@ -29,6 +30,8 @@ pub(crate) struct Queue {
     state: Slot,
     /// Whether it is an upstream task, which tells its time.
     tells: bool,
+    /// How often in a row it was said to be idle; 0 if it was not, or has spoken since.
+    said_idle: Cell<u64>,
 }
 
 impl Queue {
@@ -40,12 +43,17 @@ impl Queue {
             state.set(ACTIVE);
         }
         let time = memo.slot(&format!("time/{name}"), Timestamp::MIN)?;
-        Ok(Self { name: name.to_owned(), time, state, tells: name.contains(OF_TOPIC) })
+        Ok(Self { name: name.to_owned(), time, state, tells: name.contains(OF_TOPIC), said_idle: Cell::new(0) })
     }
 
     /// The last known stream time.
     pub(crate) fn time(&self) -> Timestamp {
         self.time.get()
+    }
+
+    /// The stream time that it has reached as far as this run knows.
+    pub(crate) fn reached(&self, run_id: u64) -> Timestamp {
+        if self.is_of_another_run() && !self.has_ended(run_id) { Timestamp::MIN } else { self.time.get() }
     }
 
     /// Sets its time for a while, and returns the one it had.
@@ -60,10 +68,11 @@ impl Queue {
         let known = if self.is_of_another_run() { Timestamp::MIN } else { self.time.get() };
         self.time.set(known.max(time));
         self.state.set(ACTIVE);
+        self.said_idle.set(0);
     }
 
-    /// Whether what is known of it is what it said at the end of another run: that was the end's time, which may be ahead
-    /// of what it sends now.
+    /// Whether what is known of it is what it said at the end of a run: if that was another one, the end's time may be
+    /// ahead of what it sends now.
     fn is_of_another_run(&self) -> bool {
         self.tells && !matches!(self.state.get(), ACTIVE | IDLE)
     }
@@ -71,6 +80,18 @@ impl Queue {
     /// It has caught up and heard nothing for long.
     pub(crate) fn fall_idle(&self) {
         self.state.set(IDLE);
+        self.said_idle.set(self.said_idle.get().saturating_add(1));
+    }
+
+    /// It is no sender at all: nobody ever waits for it.
+    pub(crate) fn leave_out(&self) {
+        self.state.set(IDLE);
+        self.said_idle.set(u64::MAX);
+    }
+
+    /// How often in a row that was said.
+    pub(crate) fn said_idle(&self) -> u64 {
+        self.said_idle.get()
     }
 
     /// It ended in bounded run `run_id`.
@@ -88,7 +109,7 @@ impl Queue {
         if self.state.get() == IDLE || self.has_ended(run_id) {
             return None;
         }
-        Some(if self.is_of_another_run() { Timestamp::MIN } else { self.time.get() })
+        Some(self.reached(run_id))
     }
 }
 
@@ -111,8 +132,8 @@ pub(crate) enum OperatorTime {
     /// The greatest timestamp that reached it.
     Observed(Slot),
     /// Lateness by the sender's time, closing by the minimum over these queues, less the time for which steps above hold
-    /// results back.
-    Upstream { queues: Vec<Rc<Queue>>, held_ms: i64 },
+    /// results back. Steps that wait, and those below, go by the passing of records instead, where these come in order.
+    Upstream { queues: Vec<Rc<Queue>>, held_ms: i64, passing: bool },
 }
 
 impl OperatorTime {
@@ -121,7 +142,8 @@ impl OperatorTime {
         match lineage(builder, id) {
             Lineage::Sources | Lineage::Emitted => Self::observed(builder, id),
             Lineage::Upstreams => {
-                Ok(Self::Upstream { queues: queues_of(builder, id)?, held_ms: held_above(builder, id) })
+                let passing = is_below_a_wait(builder, id) && builder.context.passing.guides_a_step();
+                Ok(Self::Upstream { queues: queues_of(builder, id)?, held_ms: held_above(builder, id), passing })
             }
         }
     }
@@ -139,11 +161,9 @@ impl OperatorTime {
                 time.set(time.get().max(timestamp));
                 time.get()
             }
-            // What a timer or a commit sends was sent by nobody upstream: it is late where windows have closed.
-            Self::Upstream { .. } => context
-                .sender_time
-                .get()
-                .unwrap_or_else(|| self.closes_at(context).map_or(timestamp, |closed| closed.max(timestamp))),
+            // What a timer or a step that waits sends was sent by nobody upstream: it is late where windows have closed, not
+            // where they are about to.
+            Self::Upstream { .. } => context.sender_time.get().unwrap_or(timestamp),
         }
     }
 
@@ -151,7 +171,8 @@ impl OperatorTime {
     pub(crate) fn closes_at(&self, context: &TaskContext) -> Option<Timestamp> {
         let time = match self {
             Self::Observed(time) => Some(time.get()),
-            Self::Upstream { queues, held_ms } => {
+            Self::Upstream { held_ms, passing: true, .. } => Some(context.passing.time().saturating_sub(*held_ms)),
+            Self::Upstream { queues, held_ms, .. } => {
                 minimum(queues, context.run_id).map(|time| time.saturating_sub(*held_ms))
             }
         };
@@ -164,7 +185,7 @@ impl OperatorTime {
 pub(crate) enum Lineage {
     /// They come straight from sources, or from a single upstream task.
     Sources,
-    /// They were sent by several upstream tasks.
+    /// They were sent by several: upstream tasks, or one of these and a source beside it.
     Upstreams,
     /// They are final results of windows, in window order whatever the interleaving was.
     Emitted,
@@ -172,18 +193,39 @@ pub(crate) enum Lineage {
 
 /// The lineage of what reaches node `id`.
 pub(crate) fn lineage(builder: &TaskBuilder<'_>, id: NodeId) -> Lineage {
-    let mut open = builder.plan.node(id).map(|node| node.parents.clone()).unwrap_or_default();
-    let mut upstreams = false;
-    while let Some(at) = open.pop() {
-        let Some(node) = builder.plan.node(at) else { continue };
-        match &node.kind {
-            NodeKind::WindowedAggregate { emit: EmitStrategy::OnWindowClose, .. }
-            | NodeKind::Stateful { final_within_ms: Some(_), .. } => return Lineage::Emitted,
-            NodeKind::Repartition { topic: Some(topic), .. } => upstreams |= builder.env.upstream_tasks(topic) > 1,
-            _ => open.extend(&node.parents),
+    if !emitting_above(builder, id).is_empty() {
+        Lineage::Emitted
+    } else if are_several(builder, &builder.plan.sources_of(id)) {
+        Lineage::Upstreams
+    } else {
+        Lineage::Sources
+    }
+}
+
+/// Whether several send what is read from `sources`, at least one of them an upstream task. Sources alone are read in the
+/// order of their records' times; but what an upstream task sends comes when that commits, while a source beside it goes
+/// on. Who hands on what several have sent counts as several.
+fn are_several(builder: &TaskBuilder<'_>, sources: &[NodeId]) -> bool {
+    let (mut senders, mut upstreams) = (0, false);
+    for source in sources {
+        match builder.plan.node(*source).map(|node| &node.kind) {
+            Some(NodeKind::Repartition { topic: Some(_), .. }) if lineage(builder, *source) == Lineage::Upstreams => {
+                return true;
+            }
+            Some(NodeKind::Repartition { topic: Some(topic), .. }) => {
+                upstreams = true;
+                senders += builder.env.upstream_tasks(topic);
+            }
+            Some(NodeKind::Source { topics, .. }) => senders += topics.len(),
+            _ => {}
         }
     }
-    if upstreams { Lineage::Upstreams } else { Lineage::Sources }
+    upstreams && senders > 1
+}
+
+/// Whether some step of the task hears of several senders, so that its time may move with every record of any of them.
+pub(crate) fn hears_several(builder: &TaskBuilder<'_>) -> bool {
+    builder.steps().iter().any(|id| are_several(builder, &builder.plan.sources_of(*id)))
 }
 
 /// For how long after their time steps above node `id` may still send results: joins that wait for partners.
@@ -200,6 +242,20 @@ pub(crate) fn held_above(builder: &TaskBuilder<'_>, id: NodeId) -> i64 {
     held.max().unwrap_or_default()
 }
 
+/// Whether step `id` waits for partners or rows, or one above it does.
+pub(crate) fn is_below_a_wait(builder: &TaskBuilder<'_>, id: NodeId) -> bool {
+    let Some(node) = builder.plan.node(id) else { return false };
+    let waits = matches!(&node.kind, NodeKind::Stateful { settings, .. } if settings.contains_key("holds_back_ms"));
+    let above = |parent: &NodeId| {
+        let parts = builder
+            .plan
+            .node(*parent)
+            .is_some_and(|node| matches!(node.kind, NodeKind::Repartition { topic: Some(_), .. }));
+        !parts && is_below_a_wait(builder, *parent)
+    };
+    waits || node.parents.iter().any(above)
+}
+
 /// Up to where the windows of store `store`, or the results of the step so called, are closed for good.
 pub(crate) fn closed_end(memo: &Memo, store: &str) -> Result<Slot> {
     memo.slot(&format!("closed-end/{store}"), Timestamp::MIN)
@@ -208,9 +264,7 @@ pub(crate) fn closed_end(memo: &Memo, store: &str) -> Result<Slot> {
 /// A step that emits windows when they close: how far it has closed them.
 pub(crate) struct Emitter {
     closed_end: Slot,
-    /// How far before the closed end a result that is still to come may lie.
     within_ms: i64,
-    /// Whether windows start at multiples of that.
     aligned: bool,
 }
 
@@ -228,25 +282,33 @@ impl Emitter {
     }
 }
 
+/// What is known of a step that emits windows when they close: what its closed end is called by, how far before that a
+/// result that is still to come may lie, and whether windows start at multiples of that.
+type Emits<'a> = (&'a str, i64, bool);
+
 /// The nearest steps above node `id` that emit windows when they close.
-pub(crate) fn emitters_of(builder: &TaskBuilder<'_>, id: NodeId) -> Result<Vec<Emitter>> {
+fn emitting_above<'a>(builder: &TaskBuilder<'a>, id: NodeId) -> Vec<Emits<'a>> {
     let mut open = builder.plan.node(id).map(|node| node.parents.clone()).unwrap_or_default();
-    let mut emitters = Vec::new();
+    let mut found: Vec<Emits<'a>> = Vec::new();
     while let Some(node) = open.pop().and_then(|at| builder.plan.node(at)) {
         match &node.kind {
             NodeKind::WindowedAggregate { emit: EmitStrategy::OnWindowClose, store, size_ms, .. } => {
-                let closed_end = closed_end(&builder.context.memo, store)?;
-                emitters.push(Emitter { closed_end, within_ms: *size_ms, aligned: true });
+                found.push((store, *size_ms, true));
             }
-            NodeKind::Stateful { final_within_ms: Some(within_ms), .. } => {
-                let closed_end = closed_end(&builder.context.memo, &node.name)?;
-                emitters.push(Emitter { closed_end, within_ms: *within_ms, aligned: false });
-            }
+            NodeKind::Stateful { final_within_ms: Some(within_ms), .. } => found.push((&node.name, *within_ms, false)),
             NodeKind::Repartition { topic: Some(_), .. } => {}
             _ => open.extend(&node.parents),
         }
     }
-    Ok(emitters)
+    found
+}
+
+/// How far the nearest steps above node `id` that emit windows when they close have closed them.
+pub(crate) fn emitters_of(builder: &TaskBuilder<'_>, id: NodeId) -> Result<Vec<Emitter>> {
+    let emitter = |(name, within_ms, aligned): Emits<'_>| {
+        Ok(Emitter { closed_end: closed_end(&builder.context.memo, name)?, within_ms, aligned })
+    };
+    emitting_above(builder, id).into_iter().map(emitter).collect()
 }
 
 /// The queues of everything that feeds node `id`: one per upstream task of a repartition topic, one per source.

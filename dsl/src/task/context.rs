@@ -12,7 +12,7 @@ use std::{
 use headwater_core::{Clock, Headers, Offset, RecordRef, Result, TaskId, Timestamp};
 
 use super::{
-    Border, Memo, Slot,
+    Border, Memo, Passing, Slot,
     clock::Queue,
     env::StoreChangeVisitor,
     timers::{Punctuation, Timers},
@@ -100,7 +100,7 @@ pub struct TaskContext {
     pub(crate) memo: Memo,
     /// The greatest timestamp taken so far.
     pub(crate) stream_time: Slot,
-    /// The sender's stream time of the current record, if it came from one of several upstream tasks.
+    /// The sender's stream time of the current record, if there is one.
     pub(crate) sender_time: Cell<Option<Timestamp>>,
     /// Whether a record is being processed: if a step panics it stays so.
     pub(crate) at_work: Cell<bool>,
@@ -114,8 +114,10 @@ pub struct TaskContext {
     pub(crate) ended: Cell<bool>,
     /// Whether the steps have still to be told of that; see [`TaskContext::end_steps`].
     ending: Cell<bool>,
-    /// How often in a row the task has said that it has had nothing to read for long; 0 if it has something.
-    pub(crate) idle: Cell<u64>,
+    /// Whether a source has been left out of the closing of windows since the last commit.
+    pub(crate) fell_idle: Cell<bool>,
+    /// The time of the records taken, where they are taken in the order of their senders' time.
+    pub(crate) passing: Passing,
     pub(crate) run_id: u64,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timers: Timers,
@@ -157,6 +159,7 @@ impl TaskContext {
         Ok(Self {
             id,
             stream_time: memo.slot("stream-time", Timestamp::MIN)?,
+            passing: Passing::new(&memo, run_id)?,
             memo,
             sender_time: Cell::new(None),
             at_work: Cell::new(false),
@@ -165,7 +168,7 @@ impl TaskContext {
             offset: Cell::new(-1),
             ended: Cell::new(false),
             ending: Cell::new(false),
-            idle: Cell::new(0),
+            fell_idle: Cell::new(false),
             run_id,
             clock,
             timers: Timers::default(),
@@ -328,6 +331,18 @@ impl TaskContext {
                 self.drain()?;
             }
         }
+        Ok(())
+    }
+
+    /// A record whose sender's time is `time` is about to be taken. Where records are taken in that order nothing older can
+    /// come any more, so the steps that wait act on it before that record: it is a matter of the records alone, and not of
+    /// when times are told.
+    pub(crate) fn time_passes(&self, time: Timestamp) -> Flow {
+        if !self.passing.moves_to(time) {
+            return Ok(());
+        }
+        self.time_moved()?;
+        self.passing.has_moved();
         Ok(())
     }
 

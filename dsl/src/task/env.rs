@@ -72,6 +72,12 @@ pub trait TaskEnv {
     /// The run's clock.
     fn clock(&self) -> Arc<dyn Clock>;
 
+    /// Whether the run is bounded: then a task that minds the order of its records takes them in that of its senders' time.
+    /// Default: no.
+    fn is_bounded(&self) -> bool {
+        false
+    }
+
     /// A number that marks this run, so that an end of input of an earlier bounded run is not taken for one of this.
     fn run_id(&self) -> u64;
 }

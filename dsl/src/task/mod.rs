@@ -9,6 +9,7 @@ mod env;
 mod failures;
 mod memo;
 mod order;
+mod passing;
 mod processor;
 mod skew;
 mod timers;
@@ -16,8 +17,8 @@ mod timers;
 pub(crate) use blame::Blame;
 pub(crate) use border::{Border, Standing};
 pub(crate) use clock::{
-    Emitter, Lineage, OperatorTime, Queue, closed_end, emitters_of, held_above, lineage, minimum, queues_of,
-    upstream_queue,
+    Emitter, Lineage, OperatorTime, Queue, closed_end, emitters_of, hears_several, held_above, is_below_a_wait,
+    lineage, minimum, queues_of, upstream_queue,
 };
 pub use context::TaskContext;
 pub(crate) use context::{CommitStep, ProcessorStep, Tie, TimeStep};
@@ -26,6 +27,7 @@ pub(crate) use failures::Failures;
 pub use memo::Memo;
 pub(crate) use memo::Slot;
 pub use order::Order;
+use passing::Passing;
 pub(crate) use processor::panicked;
 pub use processor::{PanicGuard, ProcessorTask, SourceHandle, TaskSource};
 pub use skew::TimeSkew;

@@ -65,6 +65,11 @@ pub struct SourceHandle {
 }
 
 impl SourceHandle {
+    /// Whether it reads a repartition topic.
+    pub fn is_internal(&self) -> bool {
+        self.internal
+    }
+
     /// The record has been taken, and its sender's older ones with it.
     fn note_taken(&self, record: &RecordRef<'_>) {
         if let Some(order) = &self.order
@@ -111,8 +116,12 @@ impl ProcessorTask {
         let part = id.subtopology as usize;
         let context = Rc::new(TaskContext::new(id, memo, env.run_id(), env.clock())?);
         let failures = Failures::new(&plan.on_failure, env)?;
-        let mut builder = TaskBuilder::new(plan, topology.wiring(), part, env, context.clone());
         let in_order = plan.is_in_order(part);
+        let internal = |id: NodeId| plan.node(id).is_some_and(|node| matches!(node.kind, NodeKind::Repartition { .. }));
+        if env.is_bounded() && in_order && plan.inputs_of(part).all(|(id, _)| !internal(id) || !plan.is_in_a_loop(id)) {
+            context.passing.begin();
+        }
+        let mut builder = TaskBuilder::new(plan, topology.wiring(), part, env, context.clone());
         let mut sources = Vec::new();
         for (node, topic) in plan.inputs_of(part) {
             let source = builder.source_of(node, topic)?;
@@ -187,6 +196,12 @@ impl ProcessorTask {
         Ok(self.context.queue(&handle.topic)?.time().max(handle.source.timestamp(record)))
     }
 
+    /// Says of the record that is taken next whether too many have waited for it to be waited with any longer: older ones
+    /// may follow it.
+    pub fn hurry(&mut self, hurried: bool) {
+        self.context.passing.hurry(hurried);
+    }
+
     /// Takes one record of source `source`.
     ///
     /// # Errors
@@ -196,7 +211,6 @@ impl ProcessorTask {
         self.context.partition.set(partition);
         self.context.offset.set(record.offset);
         self.context.source.set(source);
-        self.context.idle.set(0);
         self.context.at_work.set(true);
         handle.source.process(record).map_err(|error| error.at_node(&handle.node))?;
         handle.note_taken(record);
@@ -308,11 +322,28 @@ impl ProcessorTask {
         self.context.ended.get()
     }
 
-    /// The task has caught up and heard nothing for `max_source_idle_ms`: downstream need not wait for it until it
-    /// speaks again. To be said anew each time that so long a silence has passed, as a downstream task that was started
-    /// in the meantime has not heard it.
-    pub fn fall_idle(&mut self) {
-        self.context.idle.set(self.context.idle.get() + 1);
+    /// The task has caught up with source `source` and heard nothing of it for `max_source_idle_ms`: neither its own windows
+    /// nor those downstream need wait for it until it speaks again. To be said anew each time that so long a silence has
+    /// passed, as a downstream task that was started in the meantime has not heard it. Upstream tasks say for themselves
+    /// whether they are idle.
+    ///
+    /// # Errors
+    /// If two names in the task's memo have equal hashes.
+    pub fn fall_idle(&mut self, source: usize) -> Result<()> {
+        let Some(handle) = self.sources.get(source).filter(|handle| !handle.internal) else { return Ok(()) };
+        self.context.queue(&handle.topic)?.fall_idle();
+        self.context.fell_idle.set(true);
+        Ok(())
+    }
+
+    /// The topic of source `source` has no partition for this task: nobody waits for it.
+    ///
+    /// # Errors
+    /// If two names in the task's memo have equal hashes.
+    pub fn leave_out(&mut self, source: usize) -> Result<()> {
+        let Some(handle) = self.sources.get(source).filter(|handle| !handle.internal) else { return Ok(()) };
+        self.context.queue(&handle.topic)?.leave_out();
+        Ok(())
     }
 
     /// First part of a commit: sends downstream what was held back, and the task's time to its repartition topics.
@@ -324,6 +355,9 @@ impl ProcessorTask {
         self.context.leave_record();
         if self.context.is_ending() {
             return self.context.end_steps();
+        }
+        if self.context.fell_idle.take() {
+            self.context.time_moved()?;
         }
         self.commit_steps.0.iter().try_for_each(|step| step.before_commit())
     }

@@ -162,7 +162,7 @@ impl TopologyTestDriver {
         let globals = plan.global_stores.keys().map(|store| (store.clone(), Arc::<GlobalRows>::default())).collect();
         let lake_dir = options.lake_dir.clone();
         let clock = Arc::new(ManualClock::at(options.wall_clock_ms));
-        let around = Surroundings { topology, counts, globals, lake_dir, run_id: 1, clock };
+        let around = Surroundings { topology, counts, globals, lake_dir, bounded: options.bounded, run_id: 1, clock };
         let sinks = DrivenSinks::open(&around)?;
         let mut tasks = Vec::new();
         for id in task_ids(&around) {
@@ -303,8 +303,9 @@ impl TopologyTestDriver {
         })
     }
 
-    /// Moves the driver's wall clock and fires the wall-clock timers that are due then, each once. A task that has had no record for 30 seconds says that nobody need wait for it: in
-    /// a live run the windows behind a repartition then close without it.
+    /// Moves the driver's wall clock and fires the wall-clock timers that are due then, each once. Nobody waits
+    /// any longer for an input topic that has had no record for 30 seconds: in a live run the windows behind a repartition
+    /// then close without it.
     ///
     /// # Errors
     /// If a step fails.
@@ -315,7 +316,7 @@ impl TopologyTestDriver {
             let mut fell_idle = false;
             let mut fired = false;
             for task in &mut driver.tasks {
-                fell_idle |= task.fall_idle_after(MAX_SOURCE_IDLE_MS, now_ms, &driver.topics);
+                fell_idle |= task.fall_idle_after(MAX_SOURCE_IDLE_MS, now_ms, &driver.topics)?;
                 fired |= task.punctuate_wall_clock()?;
             }
             if driver.options.stepping || !(fell_idle || fired && driver.options.auto_commit) {

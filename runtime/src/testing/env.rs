@@ -160,6 +160,7 @@ pub(super) struct Surroundings {
     pub(super) counts: BTreeMap<String, i32>,
     pub(super) globals: BTreeMap<String, Arc<GlobalRows>>,
     pub(super) lake_dir: PathBuf,
+    pub(super) bounded: bool,
     pub(super) run_id: u64,
     /// Stands still unless the test moves it.
     pub(super) clock: Arc<ManualClock>,
@@ -219,6 +220,10 @@ impl TaskEnv for Env<'_> {
 
     fn clock(&self) -> Arc<dyn Clock> {
         self.around.clock.clone()
+    }
+
+    fn is_bounded(&self) -> bool {
+        self.around.bounded
     }
 
     fn run_id(&self) -> u64 {

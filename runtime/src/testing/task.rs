@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::BTreeMap};
 
 use headwater_core::{Clock, Descriptor, Error, LineageRange, Offset, Result, TaskId, Timestamp, TopicPartition};
-use headwater_dsl::{Memo, Order, ProcessorTask, ThreadWriters};
+use headwater_dsl::{Memo, Order, ProcessorTask, SourceHandle, ThreadWriters};
 
 use super::{
     env::{Env, Outbox, SharedStore, Surroundings},
@@ -17,6 +17,9 @@ struct Input {
     partition: TopicPartition,
     next: Offset,
     committed: Offset,
+    /// When it last had a record, on the driver's clock, and whether nobody has waited for it since.
+    last_record_ms: Timestamp,
+    idle: bool,
 }
 
 /// What of a task survives a crash.
@@ -40,9 +43,6 @@ pub(super) struct DrivenTask {
     /// Whether it takes records in the order of their senders' time, and waits for senders, as bounded runs do.
     in_order: bool,
     waits: bool,
-    /// When it last had a record, on the driver's clock.
-    last_record_ms: Timestamp,
-    idle: bool,
     /// Records at which a step failed since the last commit, with the failure: they are set aside when they come again.
     failed: BTreeMap<(TopicPartition, Offset), Error>,
 }
@@ -61,25 +61,14 @@ impl DrivenTask {
             .filter(|(_, topic)| around.counts.get(*topic).is_some_and(|count| id.partition < *count))
             .map(|(source, topic)| {
                 let partition = TopicPartition::new(topic, id.partition);
-                Input { source, partition, next: 0, committed: 0 }
+                Input { source, partition, next: 0, committed: 0, last_record_ms: around.clock.now_ms(), idle: false }
             })
-            .collect();
+            .collect::<Vec<_>>();
         let (outbox, writers) = (Outbox::default(), ThreadWriters::default());
-        let processor = build(around, id, thread, &committed, &outbox, &writers)?;
+        let mut processor = build(around, id, thread, &committed, &outbox, &writers)?;
+        leave_out_others(&mut processor, &inputs)?;
         let in_order = (0..processor.sources().len()).any(|source| processor.order_of(source).is_some());
-        Ok(Self {
-            in_order,
-            waits,
-            thread,
-            processor,
-            inputs,
-            committed,
-            outbox,
-            writers,
-            last_record_ms: around.clock.now_ms(),
-            idle: false,
-            failed: BTreeMap::new(),
-        })
+        Ok(Self { in_order, waits, thread, processor, inputs, committed, outbox, writers, failed: BTreeMap::new() })
     }
 
     pub(super) fn id(&self) -> TaskId {
@@ -93,9 +82,9 @@ impl DrivenTask {
         }
         self.writers = ThreadWriters::default();
         self.outbox = Outbox::default();
-        self.idle = false;
         for input in &mut self.inputs {
             input.next = input.committed;
+            input.idle = false;
         }
         // What is neither on disk nor in a topic is gone.
         let specs = &around.topology.plan().stores;
@@ -104,7 +93,7 @@ impl DrivenTask {
             store.clear();
         }
         self.processor = build(around, self.id(), self.thread, &self.committed, &self.outbox, &self.writers)?;
-        Ok(())
+        leave_out_others(&mut self.processor, &self.inputs)
     }
 
     /// The input whose head is the oldest record, and that head's offset. `None` if there is none, or if it must wait for
@@ -171,11 +160,6 @@ impl DrivenTask {
         }
     }
 
-    /// Whether a record waits.
-    pub(super) fn has_input(&self, topics: &MemoryTopics) -> bool {
-        self.inputs.iter().any(|input| topics.record(&input.partition, input.next).is_some())
-    }
-
     /// Takes the oldest record that waits; false if none does.
     pub(super) fn step(&mut self, around: &Surroundings, topics: &MemoryTopics, now_ms: Timestamp) -> Result<bool> {
         let guard = self.processor.panic_guard();
@@ -202,8 +186,9 @@ impl DrivenTask {
         };
         let Some((place, offset)) = taken else { return Ok(false) };
         self.advance(place, offset, topics);
-        self.last_record_ms = now_ms;
-        self.idle = false;
+        if let Some(input) = self.inputs.get_mut(place) {
+            (input.last_record_ms, input.idle) = (now_ms, false);
+        }
         Ok(true)
     }
 
@@ -308,14 +293,20 @@ impl DrivenTask {
         self.processor.has_ended()
     }
 
-    /// Lets the task declare itself idle if it has had no record for `idle_ms`; true if it just did.
-    pub(super) fn fall_idle_after(&mut self, idle_ms: i64, now_ms: Timestamp, topics: &MemoryTopics) -> bool {
-        let quiet = !self.idle && !self.has_input(topics) && now_ms - self.last_record_ms >= idle_ms;
-        if quiet {
-            self.idle = true;
-            self.processor.fall_idle();
+    /// Nobody waits any longer for an input topic that has had no record for `idle_ms`; true if there is one more of these.
+    pub(super) fn fall_idle_after(&mut self, idle_ms: i64, now_ms: Timestamp, topics: &MemoryTopics) -> Result<bool> {
+        let mut fell_idle = false;
+        for input in &mut self.inputs {
+            let quiet =
+                topics.record(&input.partition, input.next).is_none() && now_ms - input.last_record_ms >= idle_ms;
+            let internal = self.processor.sources().get(input.source).is_none_or(SourceHandle::is_internal);
+            if quiet && !internal && !input.idle {
+                input.idle = true;
+                fell_idle = true;
+                self.processor.fall_idle(input.source)?;
+            }
         }
-        quiet
+        Ok(fell_idle)
     }
 
     /// The committed rows of its stores.
@@ -327,6 +318,16 @@ impl DrivenTask {
     pub(super) fn counters(&self) -> impl Iterator<Item = (String, i64)> {
         self.processor.memo().named().into_iter().filter(|(name, _)| name.contains(':'))
     }
+}
+
+/// Nobody waits for topics that have no partition for the task.
+fn leave_out_others(processor: &mut ProcessorTask, inputs: &[Input]) -> Result<()> {
+    for source in 0..processor.sources().len() {
+        if inputs.iter().all(|input| input.source != source) {
+            processor.leave_out(source)?;
+        }
+    }
+    Ok(())
 }
 
 fn build(

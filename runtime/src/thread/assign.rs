@@ -1,6 +1,6 @@
 //! Tasks come and go with the partitions that the group gives and takes.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::collections::BTreeMap;
 
 use headwater_core::{Error, ErrorKind, Offset, Result, TaskId, TopicPartition};
 use headwater_dsl::{Memo, NodeKind, OffsetReset, ProcessorTask};
@@ -66,7 +66,12 @@ impl StreamThread {
             store: store.as_ref(),
             thread: self.number,
         };
-        let processor = ProcessorTask::new(&self.shared.topology, id, memo, &env)?;
+        let mut processor = ProcessorTask::new(&self.shared.topology, id, memo, &env)?;
+        for source in 0..processor.sources().len() {
+            if inputs.iter().all(|(place, _)| *place != source) {
+                processor.leave_out(source)?;
+            }
+        }
         let queues = self.queues(&processor, inputs, &committed, &starts);
         let in_order = queues.iter().any(|queue| queue.lanes.is_some());
         let task = StreamTask {
@@ -86,7 +91,6 @@ impl StreamThread {
             punctuated: false,
             ended: false,
             complete: false,
-            last_news: Instant::now(),
             idle: false,
         };
         self.shared.note_counters(id, task.counters());

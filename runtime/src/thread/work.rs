@@ -41,7 +41,6 @@ impl StreamThread {
             self.shared.progress.add(inputs);
             if all > 0 {
                 taken = true;
-                task.last_news = Instant::now();
                 task.idle = false;
             }
         }
@@ -52,8 +51,7 @@ impl StreamThread {
             end_if_done(&self.shared, task, &|partition| self.consumer.position(partition))?;
         }
         self.resume_drained_queues()?;
-        self.notice_idleness();
-        Ok(())
+        self.notice_idleness()
     }
 
     /// The task whose next record is the oldest, if any may take one now.
@@ -112,32 +110,39 @@ impl StreamThread {
         if resume.is_empty() { Ok(()) } else { self.consumer.resume(&resume) }
     }
 
-    /// In a live run, a task that has caught up and hears nothing for long tells its downstream not to wait for it, and
-    /// tells it again after each such while. An empty queue alone says little: the thread may have restored another
-    /// task's state for all that time, or fetching may be slow. Whoever is left out of the closing of windows loses what
-    /// it still has for them, so the log is asked.
-    fn notice_idleness(&mut self) {
+    /// In a live run, nobody waits for an input that the task has caught up with and hears nothing of for long: neither its
+    /// own windows nor, if that is all they hear of it, the tasks downstream. It is said again after each such while. An
+    /// empty queue alone says little: the thread may have restored another task's state for all that time, or fetching may
+    /// be slow. Whoever is left out of the closing of windows loses what it still has for them, so the log is asked.
+    fn notice_idleness(&mut self) -> Result<()> {
         if self.shared.bounds.is_some() {
-            return;
+            return Ok(());
         }
-        let patience = self.shared.settings.max_source_idle;
-        let is_quiet =
-            |task: &StreamTask| task.last_news.elapsed() >= patience && task.queues.iter().all(RecordQueue::is_empty);
-        let quiet = self.tasks.values().filter(|task| is_quiet(task));
-        let partitions: Vec<_> = quiet.flat_map(|task| task.partitions.iter().cloned()).collect();
-        if partitions.is_empty() {
-            return;
-        }
-        // A log that does not answer says nothing about idleness.
-        let Ok(ends) = self.shared.log.end_offsets(&partitions, Isolation::ReadCommitted) else { return };
-        for task in self.tasks.values_mut().filter(|task| is_quiet(task)) {
-            task.last_news = Instant::now();
-            let read = |partition: &TopicPartition| self.consumer.position(partition) >= ends.get(partition).copied();
-            if task.partitions.iter().all(read) {
-                task.idle = true;
-                task.processor.fall_idle();
+        let (now, patience) = (Instant::now(), self.shared.settings.max_source_idle);
+        let mut quiet = Vec::new();
+        for queue in self.tasks.values_mut().flat_map(|task| &mut task.queues) {
+            if !queue.is_empty() {
+                queue.last_news = now;
+            } else if !queue.internal && now.duration_since(queue.last_news) >= patience {
+                queue.last_news = now;
+                quiet.push(queue.partition.clone());
             }
         }
+        if quiet.is_empty() {
+            return Ok(());
+        }
+        // A log that does not answer says nothing about idleness.
+        let Ok(ends) = self.shared.log.end_offsets(&quiet, Isolation::ReadCommitted) else { return Ok(()) };
+        let read = |partition: &TopicPartition| {
+            ends.get(partition).is_some_and(|end| self.consumer.position(partition) >= Some(*end))
+        };
+        for task in self.tasks.values_mut() {
+            for queue in task.queues.iter().filter(|queue| read(&queue.partition)) {
+                task.processor.fall_idle(queue.source)?;
+                task.idle = true;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -101,7 +101,7 @@ fn judge(place: Option<&Place>, case: &Case, seed: u64) -> Result<Seen, Apart> {
 
 /// Runs the case on the driver with topics of `width` partitions in all ways; returns what it gives.
 fn driven(case: &Case, width: i32, seed: u64) -> Result<Outcome, Apart> {
-    let promise = promises::of_bounded_runs(case, width);
+    let promise = promises::of_bounded_runs(case);
     let by_chance = |seed, crashes| on_driver(case, width, Drive::ByChance { seed, crashes });
     let first = by_chance(seed, false);
     let one = format!("driver by chance, {width} partitions");
@@ -128,7 +128,7 @@ fn logged(place: &Place, case: &Case, width: i32, seed: u64, driven: &Outcome, s
         _ => Way::Bounded,
     };
     seen.live += usize::from(way == Way::Live);
-    let bounded = promises::of_bounded_runs(case, width);
+    let bounded = promises::of_bounded_runs(case);
     let one = format!("driver, {width} partitions");
     let first = log.run(1, threads, way, seed);
     same(&one, driven, &format!("log {way:?}, {threads} threads"), &first, live.as_ref().unwrap_or(&bounded))?;

@@ -110,40 +110,9 @@ pub fn remember_nothing_outside_of_stores(case: &mut Case) {
     }
 }
 
-/// In bounded runs over equal topics everything is the same, unless tasks read what they make themselves, and but for what
-/// joins that wait make of others' records.
-pub fn of_bounded_runs(case: &Case, width: i32) -> Promise {
-    if tasks_go_in_a_loop(case) {
-        return Promise::nothing();
-    }
-    let unsaid = if width > 1 { below_released_joins(case) } else { Vec::new() };
-    let mut promise = Promise::everything(case);
-    promise.whole &= unsaid.is_empty();
-    promise.out.extend(unsaid.into_iter().map(|id| (id, How::Unsaid)));
-    promise
-}
-
-/// Behind several upstream tasks a join that waits releases what has found no partner when it hears how far they are. When
-/// that is, in relation to other records, depends on commits; so does what a step makes of both that minds their order, and
-/// what a table with history then still knows of the past. Open: a bounded run could move time with each record it takes,
-/// as it takes them in the order of the senders' times; then none of this would depend on commits.
-fn below_released_joins(case: &Case) -> Vec<usize> {
-    let Some(lineages) = lineages(case) else { return (0..case.nodes.len()).collect() };
-    let (mut released, mut unsaid) = (vec![false; case.nodes.len()], Vec::new());
-    for (id, node) in case.nodes.iter().enumerate() {
-        let above = node.of.iter().any(|of| released[*of]);
-        let waits = match &node.op {
-            Op::JoinStreams { kind, .. } => *kind != Kind::Inner,
-            Op::JoinTable { grace, .. } => grace.is_some(),
-            _ => false,
-        };
-        released[id] = above || waits && lineages[id].is_behind_repartition();
-        let asks_the_past = matches!(node.op, Op::JoinTable { grace: Some(_), .. }) && released[id];
-        if node.of.iter().any(|of| unsaid.contains(of)) || above && minds_order(&node.op) || asks_the_past {
-            unsaid.push(id);
-        }
-    }
-    unsaid
+/// In bounded runs over equal topics everything is the same, unless tasks read what they make themselves.
+pub fn of_bounded_runs(case: &Case) -> Promise {
+    if tasks_go_in_a_loop(case) { Promise::nothing() } else { Promise::everything(case) }
 }
 
 /// Nobody waits in a loop, so records meet there as they come.

@@ -38,6 +38,10 @@ impl Times {
         self.0.range(time..).next().map(|(time, count)| (*time, *count))
     }
 
+    fn has_before(&self, time: Timestamp) -> bool {
+        self.0.first_key_value().is_some_and(|(first, _)| *first < time)
+    }
+
     fn last(&self) -> Option<Timestamp> {
         self.0.last_key_value().map(|(time, _)| *time)
     }
@@ -174,6 +178,9 @@ where
     fn release_quietly(&self, open_left: Timestamp, open_right: Timestamp) -> Flow {
         {
             let mut waiting = self.waiting.borrow_mut();
+            if !waiting.left.has_before(open_left) && !waiting.right.has_before(open_right) {
+                return Ok(());
+            }
             waiting.left.drop_before(open_left);
             waiting.right.drop_before(open_right);
         }
