@@ -16,6 +16,7 @@ pub fn allowed(case: &Case) -> bool {
         || d11_uncached_aggregate_feeds_a_table(case)
         || d2_suppressed_sliding_windows_without_grace(case)
         || d12_final_results_held_back(case)
+        || d15_cached_sliding_window_meets_a_deletion(case)
         || one_task_has_one_stream_time(case))
 }
 
@@ -31,7 +32,7 @@ fn d5_rate_limited_table_feeds_a_table(case: &Case) -> bool {
 }
 
 /// D6: a table joined with itself emits twice in Java, and nothing on a deletion. Joined with what is made of it, it emits
-/// twice too, which an aggregate of the join adds twice.
+/// twice too, which an aggregate of the join adds twice; and a filter of the join deletes rows that were never there.
 fn d6_table_joins_itself(case: &Case) -> bool {
     let meets_itself = |id: usize| {
         let node = &case.nodes[id];
@@ -40,7 +41,9 @@ fn d6_table_joins_itself(case: &Case) -> bool {
     };
     case.nodes.iter().any(|node| match node.op {
         Op::TableJoin { .. } => node.of[0] == node.of[1],
-        Op::TableGroupBy { .. } => above(case, node.of[0]).into_iter().any(meets_itself),
+        Op::TableGroupBy { .. } | Op::TableFilter { .. } | Op::TableFilterNot { .. } => {
+            above(case, node.of[0]).into_iter().any(meets_itself)
+        }
         _ => false,
     })
 }
@@ -136,6 +139,21 @@ fn d2_suppressed_sliding_windows_without_grace(case: &Case) -> bool {
     let closes_at_once =
         |id: &usize| matches!(windows_of(&case.nodes[*id].op), Some(Windows::Sliding { grace: 0, .. }));
     case.nodes.iter().any(|node| matches!(node.op, Op::SuppressUntilClosed) && node.of.iter().any(closes_at_once))
+}
+
+/// D15: Java fails where a record finds a sliding window whose deletion waits in the cache, so where several come at once.
+fn d15_cached_sliding_window_meets_a_deletion(case: &Case) -> bool {
+    let deletes = |op: &Op| match op {
+        Op::Aggregate { windows: Windows::Sliding { .. }, fold, .. } => matches!(fold, Fold::Reduce | Fold::Update),
+        _ => false,
+    };
+    let one_at_a_time = |op: &Op| {
+        matches!(op, Op::Stream { .. } | Op::Filter { .. } | Op::FilterNot { .. } | Op::MapValues { .. })
+            || matches!(op, Op::SelectKey { .. } | Op::Map { .. } | Op::Peek | Op::Repartition)
+    };
+    let several =
+        |node: &Node| node.of.iter().flat_map(|of| above(case, *of)).any(|id| !one_at_a_time(&case.nodes[id].op));
+    case.cached && case.nodes.iter().any(|node| deletes(&node.op) && several(node))
 }
 
 /// D2: Java may emit a session or sliding window twice as final; never while event time does not go back. D9: with several

@@ -29,7 +29,7 @@ import org.apache.kafka.streams.state.ValueAndTimestamp;
 import org.apache.kafka.streams.test.TestRecord;
 
 /** Runs one case on Kafka's own test driver. */
-final class Run {
+final class Run implements AutoCloseable {
     static final ObjectMapper JSON = new ObjectMapper();
     private final ObjectNode answer = JSON.createObjectNode();
     private final ArrayNode out = answer.putArray("out");
@@ -42,16 +42,19 @@ final class Run {
     }
 
     static ObjectNode run(JsonNode spec, Path state) {
-        Run run = new Run(spec, state);
-        try {
+        // What fails first is the answer, not what then fails because of it when the driver closes.
+        try (Run run = new Run(spec, state)) {
             run.steps(spec.get("steps"));
             run.stores();
             run.answer.put("dropped", run.dropped());
             run.internalTopics();
-        } finally {
-            run.driver.close();
+            return run.answer;
         }
-        return run.answer;
+    }
+
+    @Override
+    public void close() {
+        driver.close();
     }
 
     static Properties config(JsonNode spec, Path state) {
