@@ -55,9 +55,12 @@ impl MemoryStore {
     /// Puts a row, or deletes it if `value` is `None`.
     pub fn write(&mut self, key: &[u8], value: Option<&[u8]>) {
         match value {
-            Some(value) => {
-                self.0.insert(key.to_vec(), value.to_vec());
-            }
+            Some(value) => match self.0.get_mut(key) {
+                Some(row) => value.clone_into(row),
+                None => {
+                    self.0.insert(key.to_vec(), value.to_vec());
+                }
+            },
             None => {
                 self.0.remove(key);
             }

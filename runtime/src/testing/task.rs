@@ -1,33 +1,48 @@
 //! A task as the driver runs it.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{cell::Cell, collections::BTreeMap, rc::Rc};
 
-use headwater_core::{Clock, Descriptor, Error, LineageRange, Offset, Result, TaskId, Timestamp, TopicPartition};
-use headwater_dsl::{Memo, Order, ProcessorTask, ThreadWriters};
+use headwater_core::{
+    Clock, Descriptor, Error, LineageRange, Offset, RecordRef, Result, TaskId, Timestamp, TopicPartition,
+};
+use headwater_dsl::{AnyWriter, Memo, Order, ProcessorTask, ThreadWriters};
+use headwater_state::StoreChanges;
 
 use super::{
-    env::{Env, Outbox, SharedStore, Surroundings},
+    env::{Env, SharedStore, Surroundings},
     memory_topic::MemoryTopics,
+    outbox::Outbox,
 };
 
 /// One input partition of a task.
 struct Input {
     /// The place of its topic among the task's sources.
     source: usize,
+    /// The number of its topic.
+    topic: usize,
     partition: TopicPartition,
     next: Offset,
     committed: Offset,
+}
+
+impl Input {
+    /// The record at `offset`, if it was written.
+    fn record<'a>(&self, offset: Offset, topics: &'a MemoryTopics) -> Option<RecordRef<'a>> {
+        topics.record(self.topic, self.partition.partition, offset)
+    }
+
+    /// Whether a record waits.
+    fn waits(&self, topics: &MemoryTopics) -> bool {
+        self.next < topics.end(self.topic, self.partition.partition)
+    }
 }
 
 /// What of a task survives a crash.
 #[derive(Default)]
 struct Committed {
     stores: BTreeMap<String, SharedStore>,
-    memo: BTreeMap<u32, i64>,
+    memo: Vec<(u32, i64)>,
 }
-
-/// A changed row: store, key, new value.
-type ChangedRow = (String, Vec<u8>, Option<Vec<u8>>);
 
 /// A task with its inputs and what it has committed.
 pub(super) struct DrivenTask {
@@ -37,14 +52,17 @@ pub(super) struct DrivenTask {
     committed: Committed,
     outbox: Outbox,
     writers: ThreadWriters,
+    /// The rows that the commit under way changes. Kept for its memory.
+    changes: StoreChanges,
     /// Whether it takes records in the order of their senders' time, and waits for senders, as bounded runs do.
     in_order: bool,
     waits: bool,
     /// When it last had a record, on the driver's clock.
     last_record_ms: Timestamp,
     idle: bool,
-    /// Records at which a step failed since the last commit, with the failure: they are set aside when they come again.
-    failed: BTreeMap<(TopicPartition, Offset), Error>,
+    /// Records at which a step failed since the last commit, by the place of their input, with the failure: they are set
+    /// aside when they come again.
+    failed: BTreeMap<(usize, Offset), Error>,
 }
 
 impl DrivenTask {
@@ -53,15 +71,15 @@ impl DrivenTask {
         let plan = around.topology.plan();
         let part = plan.subtopologies.get(id.subtopology as usize).cloned().unwrap_or_default();
         let stores = part.stores.iter().map(|store| (store.clone(), SharedStore::default())).collect();
-        let committed = Committed { stores, memo: BTreeMap::new() };
+        let committed = Committed { stores, memo: Vec::new() };
         let inputs = plan
             .inputs_of(id.subtopology as usize)
             .map(|(_, topic)| topic)
             .enumerate()
             .filter(|(_, topic)| around.counts.get(*topic).is_some_and(|count| id.partition < *count))
-            .map(|(source, topic)| {
-                let partition = TopicPartition::new(topic, id.partition);
-                Input { source, partition, next: 0, committed: 0 }
+            .filter_map(|(source, name)| {
+                let partition = TopicPartition::new(name, id.partition);
+                Some(Input { source, topic: around.topic(name)?, partition, next: 0, committed: 0 })
             })
             .collect();
         let (outbox, writers) = (Outbox::default(), ThreadWriters::default());
@@ -76,6 +94,7 @@ impl DrivenTask {
             committed,
             outbox,
             writers,
+            changes: StoreChanges::new(),
             last_record_ms: around.clock.now_ms(),
             idle: false,
             failed: BTreeMap::new(),
@@ -125,8 +144,7 @@ impl DrivenTask {
                         None => awaited.extend(order.held_at(sender)),
                     }
                 }
-            } else if let Some(record) = topics.record(&input.partition, input.next) {
-                let record = record.at(input.next);
+            } else if let Some(record) = input.record(input.next, topics) {
                 let time = match self.in_order {
                     true => self.processor.time_with(input.source, &record)?,
                     false => self.processor.timestamp(input.source, &record),
@@ -142,8 +160,8 @@ impl DrivenTask {
     fn heads(&self, input: &Input, order: &Order, topics: &MemoryTopics) -> Vec<Option<(Timestamp, Offset)>> {
         let mut heads = vec![None; order.senders()];
         let mut offset = input.next;
-        while let Some(record) = topics.record(&input.partition, offset).filter(|_| heads.contains(&None)) {
-            let sender = self.processor.sender(input.source, &record.at(offset));
+        while let Some(record) = input.record(offset, topics).filter(|_| heads.contains(&None)) {
+            let sender = self.processor.sender(input.source, &record);
             // A record of nobody known comes first, so that it is reported.
             let (sender, time) = sender.filter(|(sender, _)| *sender < heads.len()).unwrap_or((0, Timestamp::MIN));
             if let Some(head) = heads.get_mut(sender).filter(|head| head.is_none() && offset >= order.next_of(sender)) {
@@ -162,8 +180,8 @@ impl DrivenTask {
             input.next = offset + 1;
             return;
         };
-        while let Some(record) = topics.record(&input.partition, input.next) {
-            let sender = self.processor.sender(input.source, &record.at(input.next));
+        while let Some(record) = input.record(input.next, topics) {
+            let sender = self.processor.sender(input.source, &record);
             if sender.is_none_or(|(sender, _)| input.next >= order.next_of(sender)) {
                 break;
             }
@@ -173,29 +191,30 @@ impl DrivenTask {
 
     /// Whether a record waits.
     pub(super) fn has_input(&self, topics: &MemoryTopics) -> bool {
-        self.inputs.iter().any(|input| topics.record(&input.partition, input.next).is_some())
+        self.inputs.iter().any(|input| input.waits(topics))
     }
 
     /// Takes the oldest record that waits; false if none does.
     pub(super) fn step(&mut self, around: &Surroundings, topics: &MemoryTopics, now_ms: Timestamp) -> Result<bool> {
+        if !self.has_input(topics) {
+            return Ok(false);
+        }
         let guard = self.processor.panic_guard();
-        let at = RefCell::new(None);
+        let at = Cell::new(None);
         let taken = guard.run(|| {
             let Some((place, offset)) = self.next_input(topics)? else { return Ok(None) };
             let Some(input) = self.inputs.get(place) else { return Ok(None) };
-            let Some(record) = topics.record(&input.partition, offset) else { return Ok(None) };
-            let here = (input.partition.clone(), offset);
-            let failure = self.failed.get(&here);
-            at.replace(Some(here));
-            let (source, partition, record) = (input.source, input.partition.partition, record.at(offset));
-            match failure {
+            let Some(record) = input.record(offset, topics) else { return Ok(None) };
+            at.set(Some((place, offset)));
+            let (source, partition) = (input.source, input.partition.partition);
+            match self.failed.get(&(place, offset)) {
                 None => self.processor.process(source, partition, &record)?,
                 Some(failure) => self.processor.set_aside(source, partition, &record, failure)?,
             }
             self.processor.end_of_batch()?;
             Ok(Some((place, offset)))
         });
-        let taken = match (taken, at.take()) {
+        let taken = match (taken, at.get()) {
             (Ok(taken), _) => taken,
             (Err(error), None) => return Err(error),
             (Err(error), Some(at)) => return self.do_again_without(around, at, error),
@@ -218,8 +237,11 @@ impl DrivenTask {
     }
 
     /// A step failed at a record: what was done since the last commit is done again, and the record is set aside then.
-    fn do_again_without(&mut self, around: &Surroundings, at: (TopicPartition, Offset), error: Error) -> Result<bool> {
-        let error = error.at_record(&at.0, at.1);
+    fn do_again_without(&mut self, around: &Surroundings, at: (usize, Offset), error: Error) -> Result<bool> {
+        let error = match self.inputs.get(at.0) {
+            Some(input) => error.at_record(&input.partition, at.1),
+            None => error,
+        };
         if !self.processor.sets_aside(&error) {
             return Err(error);
         }
@@ -232,39 +254,46 @@ impl DrivenTask {
     pub(super) fn commit(&mut self, topics: &mut MemoryTopics) -> Result<Vec<(String, Descriptor)>> {
         let guard = self.processor.panic_guard();
         guard.run(|| self.processor.before_commit())?;
-        let mut rows: Vec<ChangedRow> = Vec::new();
+        let changes = &mut self.changes;
+        changes.clear();
         self.processor.changes(&mut |store, key, value| {
-            rows.push((store.to_owned(), key.to_vec(), value.map(<[u8]>::to_vec)));
+            changes.row(store, key, value);
             Ok(())
         })?;
-        let lineage = self.lineage();
-        let mut descriptors = Vec::new();
-        for (sink, writer) in self.writers.open() {
-            if let Some(descriptor) = writer.prepare(&lineage)? {
-                descriptors.push((sink, descriptor));
-            }
-        }
+        let writers = self.writers.open();
+        let descriptors = self.prepare(&writers)?;
         // From here on nothing can fail: this is the instant of the commit.
-        for (topic, partition, record) in self.outbox.take() {
-            topics.append(&topic, partition, record);
-        }
-        for (store, key, value) in rows {
-            if let Some(store) = self.committed.stores.get(&store) {
-                store.write(&key, value.as_deref());
+        self.outbox.deliver(topics);
+        for row in self.changes.rows() {
+            if let Some(store) = self.committed.stores.get(row.store) {
+                store.write(row.key, row.value);
             }
         }
         let inputs = &self.inputs;
-        self.failed.retain(|(partition, offset), _| {
-            inputs.iter().all(|input| input.partition != *partition || input.next <= *offset)
-        });
-        self.committed.memo = self.processor.memo().values();
+        self.failed.retain(|(place, offset), _| inputs.get(*place).is_none_or(|input| input.next <= *offset));
+        self.processor.memo().copy_to(&mut self.committed.memo);
         for input in &mut self.inputs {
             input.committed = input.next;
         }
-        for (_, writer) in self.writers.open() {
+        for (_, writer) in writers {
             writer.committed();
         }
         self.processor.committed();
+        Ok(descriptors)
+    }
+
+    /// What the sinks' writers hold becomes durable; returns what describes it.
+    fn prepare(&self, writers: &[(String, Rc<dyn AnyWriter>)]) -> Result<Vec<(String, Descriptor)>> {
+        if writers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let lineage = self.lineage();
+        let mut descriptors = Vec::new();
+        for (sink, writer) in writers {
+            if let Some(descriptor) = writer.prepare(&lineage)? {
+                descriptors.push((sink.clone(), descriptor));
+            }
+        }
         Ok(descriptors)
     }
 
@@ -290,7 +319,7 @@ impl DrivenTask {
         }
         let (mut moved, mut all) = (false, true);
         for source in 0..self.processor.sources().len() {
-            let waits = |input: &Input| input.source == source && topics.record(&input.partition, input.next).is_some();
+            let waits = |input: &Input| input.source == source && input.waits(topics);
             if self.inputs.iter().any(waits) || !self.processor.upstreams_ended(source)? {
                 all = false;
             } else {
@@ -338,5 +367,5 @@ fn build(
     writers: &ThreadWriters,
 ) -> Result<ProcessorTask> {
     let env = Env { around, stores: &committed.stores, outbox, writers, thread };
-    ProcessorTask::new(&around.topology, id, Memo::new(committed.memo.clone()), &env)
+    ProcessorTask::new(&around.topology, id, Memo::new(committed.memo.iter().copied()), &env)
 }

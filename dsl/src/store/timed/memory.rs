@@ -262,7 +262,7 @@ impl<K: Hash + Eq, V> Memory<K, V> {
     /// All changes are in the committed store. If there are more than `keep` keys and rows, those leave memory that were
     /// not used lately: they can be read again. Returns the least time among the rows that left.
     pub(super) fn committed(&mut self, keep: usize) -> Option<Timestamp> {
-        for (at, place, _) in std::mem::take(&mut self.dirty) {
+        for (at, place, _) in self.dirty.drain(..) {
             let Some(rows) = self.keys.get_mut(at as usize) else { continue };
             let Some(row) = rows.rows.get_mut(&place) else { continue };
             if row.is_live() {
