@@ -37,10 +37,12 @@ impl Slot {
 
 /// The memo of one task: numbers by name. Names are kept as 32-bit hashes, so that it fits an offset's metadata.
 #[derive(Debug, Default)]
-pub struct Memo(RefCell<BTreeMap<u32, Number>>);
+pub struct Memo(RefCell<Vec<Number>>);
 
+/// A number, in the order of the hashes.
 #[derive(Debug)]
 struct Number {
+    hash: u32,
     /// Its name; `None` as long as no step of this topology has asked for it.
     name: Option<String>,
     slot: Slot,
@@ -48,8 +50,8 @@ struct Number {
 
 impl Memo {
     /// A memo that starts from what was committed: numbers by the hash of their name.
-    pub fn new(committed: impl IntoIterator<Item = (u32, i64)>) -> Self {
-        let number = |(hash, value)| (hash, Number { name: None, slot: Slot::new(value) });
+    pub fn new(committed: BTreeMap<u32, i64>) -> Self {
+        let number = |(hash, value)| Number { hash, name: None, slot: Slot::new(value) };
         Self(RefCell::new(committed.into_iter().map(number).collect()))
     }
 
@@ -57,7 +59,12 @@ impl Memo {
     pub(crate) fn slot(&self, name: &str, default: i64) -> Result<Slot> {
         let mut numbers = self.0.borrow_mut();
         let hash = headwater_core::murmur2(name.as_bytes());
-        let number = numbers.entry(hash).or_insert_with(|| Number { name: None, slot: Slot::new(default) });
+        let at = numbers.partition_point(|number| number.hash < hash);
+        let Some(number) = numbers.get_mut(at).filter(|number| number.hash == hash) else {
+            let slot = Slot::new(default);
+            numbers.insert(at, Number { hash, name: Some(name.to_owned()), slot: slot.clone() });
+            return Ok(slot);
+        };
         let owner = number.name.get_or_insert_with(|| name.to_owned());
         if owner == name {
             return Ok(number.slot.clone());
@@ -70,13 +77,13 @@ impl Memo {
     /// of this topology uses are kept.
     pub fn copy_to(&self, values: &mut Vec<(u32, i64)>) {
         values.clear();
-        values.extend(self.0.borrow().iter().map(|(hash, number)| (*hash, number.slot.get())));
+        values.extend(self.0.borrow().iter().map(|number| (number.hash, number.slot.get())));
     }
 
     /// The numbers with names, for reports. Counters are `what:where`, such as `rule:flight-rules/tailnum-known`; times
     /// are `what/where`.
     pub fn named(&self) -> BTreeMap<String, i64> {
         let numbers = self.0.borrow();
-        numbers.values().filter_map(|number| Some((number.name.clone()?, number.slot.get()))).collect()
+        numbers.iter().filter_map(|number| Some((number.name.clone()?, number.slot.get()))).collect()
     }
 }

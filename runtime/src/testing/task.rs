@@ -44,6 +44,9 @@ struct Committed {
     memo: Vec<(u32, i64)>,
 }
 
+/// The writer of a sink, by the sink's name.
+type Writer = (String, Rc<dyn AnyWriter>);
+
 /// A task with its inputs and what it has committed.
 pub(super) struct DrivenTask {
     thread: usize,
@@ -51,7 +54,7 @@ pub(super) struct DrivenTask {
     inputs: Vec<Input>,
     committed: Committed,
     outbox: Outbox,
-    writers: ThreadWriters,
+    writers: Vec<Writer>,
     /// The rows that the commit under way changes. Kept for its memory.
     changes: StoreChanges,
     /// Whether it takes records in the order of their senders' time, and waits for senders, as bounded runs do.
@@ -82,8 +85,8 @@ impl DrivenTask {
                 Some(Input { source, topic: around.topic(name)?, partition, next: 0, committed: 0 })
             })
             .collect();
-        let (outbox, writers) = (Outbox::default(), ThreadWriters::default());
-        let processor = build(around, id, thread, &committed, &outbox, &writers)?;
+        let outbox = Outbox::default();
+        let (processor, writers) = build(around, id, thread, &committed, &outbox)?;
         let in_order = (0..processor.sources().len()).any(|source| processor.order_of(source).is_some());
         Ok(Self {
             in_order,
@@ -107,10 +110,9 @@ impl DrivenTask {
 
     /// As after a crash: what was not committed is gone, and its input will be read again.
     pub(super) fn restart(&mut self, around: &Surroundings) -> Result<()> {
-        for (_, writer) in self.writers.open() {
+        for (_, writer) in self.writers.drain(..) {
             writer.abort();
         }
-        self.writers = ThreadWriters::default();
         self.outbox = Outbox::default();
         self.idle = false;
         for input in &mut self.inputs {
@@ -122,7 +124,7 @@ impl DrivenTask {
         for (_, store) in self.committed.stores.iter().filter(|(name, _)| volatile(name)) {
             store.clear();
         }
-        self.processor = build(around, self.id(), self.thread, &self.committed, &self.outbox, &self.writers)?;
+        (self.processor, self.writers) = build(around, self.id(), self.thread, &self.committed, &self.outbox)?;
         Ok(())
     }
 
@@ -260,8 +262,7 @@ impl DrivenTask {
             changes.row(store, key, value);
             Ok(())
         })?;
-        let writers = self.writers.open();
-        let descriptors = self.prepare(&writers)?;
+        let descriptors = self.prepare_sinks()?;
         // From here on nothing can fail: this is the instant of the commit.
         self.outbox.deliver(topics);
         for row in self.changes.rows() {
@@ -275,7 +276,7 @@ impl DrivenTask {
         for input in &mut self.inputs {
             input.committed = input.next;
         }
-        for (_, writer) in writers {
+        for (_, writer) in &self.writers {
             writer.committed();
         }
         self.processor.committed();
@@ -283,13 +284,10 @@ impl DrivenTask {
     }
 
     /// What the sinks' writers hold becomes durable; returns what describes it.
-    fn prepare(&self, writers: &[(String, Rc<dyn AnyWriter>)]) -> Result<Vec<(String, Descriptor)>> {
-        if writers.is_empty() {
-            return Ok(Vec::new());
-        }
-        let lineage = self.lineage();
+    fn prepare_sinks(&self) -> Result<Vec<(String, Descriptor)>> {
         let mut descriptors = Vec::new();
-        for (sink, writer) in writers {
+        let lineage = if self.writers.is_empty() { Vec::new() } else { self.lineage() };
+        for (sink, writer) in &self.writers {
             if let Some(descriptor) = writer.prepare(&lineage)? {
                 descriptors.push((sink.clone(), descriptor));
             }
@@ -358,14 +356,16 @@ impl DrivenTask {
     }
 }
 
+/// Task `id` as it was at its last commit, with the writers of its sinks.
 fn build(
     around: &Surroundings,
     id: TaskId,
     thread: usize,
     committed: &Committed,
     outbox: &Outbox,
-    writers: &ThreadWriters,
-) -> Result<ProcessorTask> {
-    let env = Env { around, stores: &committed.stores, outbox, writers, thread };
-    ProcessorTask::new(&around.topology, id, Memo::new(committed.memo.iter().copied()), &env)
+) -> Result<(ProcessorTask, Vec<Writer>)> {
+    let writers = ThreadWriters::default();
+    let env = Env { around, stores: &committed.stores, outbox, writers: &writers, thread };
+    let memo = Memo::new(committed.memo.iter().copied().collect());
+    Ok((ProcessorTask::new(&around.topology, id, memo, &env)?, writers.open()))
 }
