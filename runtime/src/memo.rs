@@ -16,15 +16,17 @@ const MAX_BYTES: usize = 4096;
 /// `HW0610` if it does not fit.
 pub(crate) fn to_metadata(memo: &Memo) -> Result<String> {
     let mut bytes = Vec::new();
-    for (hash, value) in memo.values() {
+    let mut values = Vec::new();
+    memo.copy_to(&mut values);
+    for (hash, value) in &values {
         bytes.extend_from_slice(&hash.to_be_bytes());
-        put_zigzag(&mut bytes, value);
+        put_zigzag(&mut bytes, *value);
     }
     let text = format!("{PREFIX}{}", STANDARD_NO_PAD.encode(bytes));
     if text.len() <= MAX_BYTES {
         return Ok(text);
     }
-    let message = format!("the task must remember {} numbers, too many for an offset's metadata", memo.values().len());
+    let message = format!("the task must remember {} numbers, too many for an offset's metadata", values.len());
     Err(Error::new(ErrorKind::Topology, "HW0610", message)
         .help("a task remembers a time per upstream task and a counter per rule: use fewer partitions upstream"))
 }

@@ -87,16 +87,16 @@ impl<K: Hash + Eq, V> Buffer<K, V> {
         self.dirty.len()
     }
 
-    /// The changed rows' places in the order of their last change.
-    pub(crate) fn in_order_of_change(&self) -> Vec<usize> {
-        let mut places: Vec<usize> = self.dirty.iter().map(|at| *at as usize).collect();
-        places.sort_unstable_by_key(|at| self.rows.get(*at).map_or(0, |row| row.changed));
-        places
+    /// The changed rows with their places, in the order of their last change.
+    pub(crate) fn in_order_of_change(&mut self) -> impl Iterator<Item = (usize, &Row<K, V>)> {
+        let rows = &self.rows;
+        self.dirty.sort_unstable_by_key(|at| rows.get(*at as usize).map_or(0, |row| row.changed));
+        self.dirty.iter().filter_map(|at| Some((*at as usize, rows.get(*at as usize)?)))
     }
 
     /// All changes are in the committed store. Forgets all rows if there are more than `keep`: they can be read again.
     pub(crate) fn committed(&mut self, keep: usize) {
-        for at in std::mem::take(&mut self.dirty) {
+        for at in self.dirty.drain(..) {
             if let Some(row) = self.rows.get_mut(at as usize) {
                 row.old = None;
                 row.changed = 0;

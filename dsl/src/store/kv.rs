@@ -27,6 +27,7 @@ pub(crate) struct KvStore<K, V> {
     pub(super) buffer: RefCell<Buffer<K, V>>,
     /// `None` if nobody listens or results go elsewhere.
     emission: Option<Emission<K, V>>,
+    scratch: RefCell<Scratch>,
 }
 
 impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
@@ -36,7 +37,14 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
         base: Rc<dyn StoreReader>,
         emission: Option<Emission<K, V>>,
     ) -> Self {
-        Self { name: name.to_owned(), serdes, base, buffer: RefCell::new(Buffer::new()), emission }
+        Self {
+            name: name.to_owned(),
+            serdes,
+            base,
+            buffer: RefCell::new(Buffer::new()),
+            emission,
+            scratch: RefCell::default(),
+        }
     }
 
     /// The row of `key` as it is now, with what waits for the commit; `None` if there is none or the key is null.
@@ -127,6 +135,7 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
     }
 }
 
+/// The bytes of one row, of memory that every commit uses again.
 #[derive(Default)]
 struct Scratch {
     key: Vec<u8>,
@@ -149,8 +158,8 @@ impl<K: Data + Hash + Eq, V: Data> CommitStep for KvStore<K, V> {
             return Ok(());
         };
         let held_back: Vec<HeldBack<K, V>> = {
-            let buffer = self.buffer.borrow();
-            let rows = buffer.in_order_of_change().into_iter().filter_map(|at| buffer.row(at));
+            let mut buffer = self.buffer.borrow_mut();
+            let rows = buffer.in_order_of_change().map(|(_, row)| row);
             // A deletion of a row that was never there changes nothing.
             rows.filter(|row| row.value.is_some() || row.committed)
                 .map(|row| (row.key.clone(), row.news(), row.timestamp, row.headers.clone()))
@@ -164,14 +173,9 @@ impl<K: Data + Hash + Eq, V: Data> CommitStep for KvStore<K, V> {
     }
 
     fn changes(&self, visit: &mut StoreChangeVisitor<'_>) -> Result<()> {
-        let buffer = self.buffer.borrow();
-        let mut scratch = Scratch::default();
-        for at in buffer.in_order_of_change() {
-            if let Some(row) = buffer.row(at) {
-                self.visit_row(row, visit, &mut scratch)?;
-            }
-        }
-        Ok(())
+        let mut scratch = self.scratch.borrow_mut();
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.in_order_of_change().try_for_each(|(_, row)| self.visit_row(row, visit, &mut scratch))
     }
 
     fn committed(&self) {

@@ -6,13 +6,15 @@ use std::{
     sync::Arc,
 };
 
-use headwater_core::{Clock, Error, ErrorKind, ManualClock, Result, StoredRow, TaskId, Timestamp, partition_for_key};
+use headwater_core::{
+    Clock, Error, ErrorKind, ManualClock, RecordRef, Result, StoredRow, TaskId, Timestamp, partition_for_key,
+};
 use headwater_dsl::{Consumed, Materialized, Produced, Topology};
 
 use super::{
     env::{DrivenStores, GlobalRows, Surroundings},
     input::TestInput,
-    memory_topic::{MemoryTopics, StoredRecord},
+    memory_topic::MemoryTopics,
     output::TestOutput,
     sinks::DrivenSinks,
     store::{TestSessionStore, TestStore, TestVersionedStore, TestWindowStore},
@@ -33,6 +35,15 @@ struct Options {
     stepping: bool,
     bounded: bool,
     wall_clock_ms: Timestamp,
+}
+
+/// A topic that the topology reads: all that is asked when a record is piped.
+struct Inlet {
+    /// Its number.
+    topic: usize,
+    partitions: i32,
+    /// The global tables it feeds.
+    globals: Vec<Arc<GlobalRows>>,
 }
 
 /// Runs a topology in a test: records in, results out, stores to look into. No broker, no files, no threads.
@@ -57,6 +68,8 @@ pub struct TopologyTestDriver {
     options: Options,
     pub(super) around: Surroundings,
     pub(super) topics: MemoryTopics,
+    /// The topics that the topology reads.
+    inlets: BTreeMap<String, Inlet>,
     /// In the order of their ids.
     pub(super) tasks: Vec<DrivenTask>,
     pub(super) sinks: DrivenSinks,
@@ -168,7 +181,8 @@ impl TopologyTestDriver {
         for id in task_ids(&around) {
             tasks.push(DrivenTask::start(&around, id, tasks.len(), options.bounded)?);
         }
-        Ok(Self { options, around, topics: MemoryTopics::default(), tasks, sinks, ended: false })
+        let topics = MemoryTopics::new(around.counts.values().copied());
+        Ok(Self { options, topics, inlets: inlets_of(&around), around, tasks, sinks, ended: false })
     }
 
     /// A way to write to `topic`, which the topology reads.
@@ -341,21 +355,19 @@ impl TopologyTestDriver {
     }
 
     /// Writes a record to `topic`; without `partition` to the one of its key, or to 0 if it has none.
-    pub(super) fn pipe(&mut self, topic: &str, partition: Option<i32>, record: StoredRecord) -> Result<()> {
-        let known = self.around.topology.plan().input_topics();
-        if !known.contains(&topic) {
-            return Err(unknown("topic", topic, "reads", &known));
-        }
-        let partitions = self.around.counts.get(topic).copied().unwrap_or(1);
-        let partition =
-            partition.unwrap_or_else(|| record.key.as_ref().map_or(0, |key| partition_for_key(key, partitions)));
+    pub(super) fn pipe(&mut self, topic: &str, partition: Option<i32>, record: RecordRef<'_>) -> Result<()> {
+        let Some(inlet) = self.inlets.get(topic) else {
+            return Err(unknown("topic", topic, "reads", &self.around.topology.plan().input_topics()));
+        };
+        let partitions = inlet.partitions;
+        let partition = partition.unwrap_or_else(|| record.key.map_or(0, |key| partition_for_key(key, partitions)));
         if !(0..partitions).contains(&partition) {
             let message = format!("topic {topic} has no partition {partition}, it has {partitions}");
             return Err(Error::new(ErrorKind::Config, "HW0121", message)
                 .help("give it more with TopologyTestDriver::with_partitions or with_topic_partitions"));
         }
-        self.feed_globals(topic, &record);
-        self.topics.append(topic, partition, record);
+        inlet.globals.iter().for_each(|rows| rows.put(record.key, record.value));
+        self.topics.append(inlet.topic, partition, record);
         self.or_restart(|driver| {
             if std::mem::take(&mut driver.ended) {
                 driver.around.run_id += 1;
@@ -363,14 +375,6 @@ impl TopologyTestDriver {
             }
             if driver.options.stepping { Ok(()) } else { driver.settle().map(drop) }
         })
-    }
-
-    fn feed_globals(&self, topic: &str, record: &StoredRecord) {
-        for (store, global) in &self.around.topology.plan().global_stores {
-            if let (true, Some(rows)) = (global.topic == topic, self.around.globals.get(store)) {
-                rows.put(record.key.as_deref(), record.value.as_deref());
-            }
-        }
     }
 
     /// Runs everything until no record waits; true if there was any. Sub-topologies in order, then again for what they
@@ -441,4 +445,14 @@ fn task_ids(around: &Surroundings) -> Vec<TaskId> {
             (0..count).map(move |partition| TaskId { subtopology, partition })
         })
         .collect()
+}
+
+fn inlets_of(around: &Surroundings) -> BTreeMap<String, Inlet> {
+    let plan = around.topology.plan();
+    let inlet = |name: &str| {
+        let fed = plan.global_stores.iter().filter(|(_, global)| global.topic == name);
+        let globals = fed.filter_map(|(store, _)| around.globals.get(store).cloned()).collect();
+        Some(Inlet { topic: around.topic(name)?, partitions: *around.counts.get(name)?, globals })
+    };
+    plan.input_topics().into_iter().filter_map(|name| Some((name.to_owned(), inlet(name)?))).collect()
 }

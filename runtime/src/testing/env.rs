@@ -1,7 +1,6 @@
 //! The driver as the surroundings of its tasks.
 
 use std::{
-    cell::RefCell,
     collections::BTreeMap,
     path::PathBuf,
     rc::Rc,
@@ -11,14 +10,13 @@ use std::{
     },
 };
 
-use bytes::Bytes;
 use headwater_core::{
-    Clock, Error, ErrorKind, Headers, ManualClock, MemoryCursor, MemoryStore, RangeVisitor, Result, SinkContext,
-    StoreCursor, StoreReader, TaskId, Timestamp,
+    Clock, Error, ErrorKind, ManualClock, MemoryCursor, MemoryStore, RangeVisitor, Result, SinkContext, StoreCursor,
+    StoreReader, TaskId,
 };
 use headwater_dsl::{GlobalReader, TaskEnv, ThreadWriters, TopicWriter, Topology};
 
-use super::memory_topic::StoredRecord;
+use super::outbox::Outbox;
 use crate::stores::Parts;
 
 /// A store that its task reads and its commits write. Clones are handles of the same rows.
@@ -117,46 +115,10 @@ impl GlobalReader for GlobalRows {
     }
 }
 
-/// A record that waits for its task's commit: topic, partition, record.
-pub(super) type Sent = (Rc<str>, i32, StoredRecord);
-
-/// What a task has written since its last commit.
-pub(super) type Outbox = Rc<RefCell<Vec<Sent>>>;
-
-struct Writer {
-    topic: Rc<str>,
-    partitions: i32,
-    outbox: Outbox,
-}
-
-impl TopicWriter for Writer {
-    fn partitions(&self) -> i32 {
-        self.partitions
-    }
-
-    fn send(
-        &self,
-        partition: i32,
-        timestamp: Timestamp,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: &Headers,
-    ) -> Result<()> {
-        let record = StoredRecord {
-            timestamp,
-            key: key.map(Bytes::copy_from_slice),
-            value: value.map(Bytes::copy_from_slice),
-            headers: headers.clone(),
-        };
-        self.outbox.borrow_mut().push((self.topic.clone(), partition, record));
-        Ok(())
-    }
-}
-
 /// What all tasks of a driver share.
 pub(super) struct Surroundings {
     pub(super) topology: Topology,
-    /// The partition counts of all topics, read and written.
+    /// The partition counts of all topics, read and written. A topic's place among them is its number.
     pub(super) counts: BTreeMap<String, i32>,
     pub(super) globals: BTreeMap<String, Arc<GlobalRows>>,
     pub(super) lake_dir: PathBuf,
@@ -167,6 +129,11 @@ pub(super) struct Surroundings {
 }
 
 impl Surroundings {
+    /// The number of a topic that the topology reads or writes.
+    pub(super) fn topic(&self, name: &str) -> Option<usize> {
+        self.counts.keys().position(|topic| topic == name)
+    }
+
     pub(super) fn sink_context(&self, sink: &str, thread: usize) -> SinkContext {
         SinkContext {
             app: self.topology.plan().app.clone(),
@@ -190,8 +157,9 @@ pub(super) struct Env<'a> {
 
 impl TaskEnv for Env<'_> {
     fn topic(&self, topic: &str) -> Result<Rc<dyn TopicWriter>> {
-        let partitions = *self.around.counts.get(topic).ok_or_else(|| missing("topic", topic))?;
-        Ok(Rc::new(Writer { topic: topic.into(), partitions, outbox: self.outbox.clone() }))
+        let known = self.around.topic(topic).zip(self.around.counts.get(topic));
+        let (number, partitions) = known.ok_or_else(|| missing("topic", topic))?;
+        Ok(self.outbox.writer(number, *partitions))
     }
 
     fn store(&self, store: &str) -> Result<Rc<dyn StoreReader>> {

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use headwater_core::{Headers, Payload, Result, Serde, Timestamp};
+use headwater_core::{Headers, Payload, RecordRef, Result, Serde, Timestamp};
 use headwater_dsl::{Data, Produced};
 
-use super::{TopologyTestDriver, memory_topic::StoredRecord};
+use super::TopologyTestDriver;
 
 /// Writes typed records to one input topic of a [`TopologyTestDriver`].
 pub struct TestInput<K, V> {
@@ -14,7 +13,8 @@ pub struct TestInput<K, V> {
     keys: Arc<dyn Serde<K>>,
     values: Arc<dyn Serde<V>>,
     partition: Option<i32>,
-    scratch: Vec<u8>,
+    /// The bytes of the record's key and value.
+    scratch: (Vec<u8>, Vec<u8>),
 }
 
 impl<K, V> std::fmt::Debug for TestInput<K, V> {
@@ -26,7 +26,7 @@ impl<K, V> std::fmt::Debug for TestInput<K, V> {
 impl<K: Data, V: Data> TestInput<K, V> {
     pub(super) fn new(topic: &str, produced: &Produced<K, V>) -> Self {
         let (keys, values) = produced.serdes();
-        Self { topic: topic.to_owned(), keys, values, partition: None, scratch: Vec::new() }
+        Self { topic: topic.to_owned(), keys, values, partition: None, scratch: Default::default() }
     }
 
     /// Writes to this partition. Default: the one that Java's producer would choose for the key; 0 without a key.
@@ -57,14 +57,20 @@ impl<K: Data, V: Data> TestInput<K, V> {
         timestamp: Timestamp,
         headers: Headers,
     ) -> Result<()> {
-        let key = encoded(&*self.keys, &key, "the key", &mut self.scratch)?;
-        let value = encoded(&*self.values, &value, "the value", &mut self.scratch)?;
-        driver.pipe(&self.topic, self.partition, StoredRecord { timestamp, key, value, headers })
+        let key = encoded(&*self.keys, &key, "the key", &mut self.scratch.0)?;
+        let value = encoded(&*self.values, &value, "the value", &mut self.scratch.1)?;
+        // Its offset is the topic's to give.
+        driver.pipe(&self.topic, self.partition, RecordRef { offset: 0, timestamp, key, value, headers })
     }
 }
 
-fn encoded<T: 'static>(serde: &dyn Serde<T>, value: &T, what: &str, scratch: &mut Vec<u8>) -> Result<Option<Bytes>> {
+fn encoded<'a, T: 'static>(
+    serde: &dyn Serde<T>,
+    value: &T,
+    what: &str,
+    scratch: &'a mut Vec<u8>,
+) -> Result<Option<&'a [u8]>> {
     scratch.clear();
     let payload = serde.encode(value, scratch).map_err(|error| error.while_encoding(what))?;
-    Ok((payload == Payload::Bytes).then(|| Bytes::copy_from_slice(scratch)))
+    Ok((payload == Payload::Bytes).then_some(scratch))
 }

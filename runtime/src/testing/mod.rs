@@ -9,6 +9,7 @@ mod env;
 mod input;
 mod memory_sink;
 mod memory_topic;
+mod outbox;
 mod output;
 mod sinks;
 mod stepping;

@@ -1,19 +1,25 @@
 //! A task as the driver runs it.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{cell::Cell, collections::BTreeMap, rc::Rc};
 
-use headwater_core::{Clock, Descriptor, Error, LineageRange, Offset, Result, TaskId, Timestamp, TopicPartition};
-use headwater_dsl::{Memo, Order, ProcessorTask, SourceHandle, ThreadWriters};
+use headwater_core::{
+    Clock, Descriptor, Error, LineageRange, Offset, RecordRef, Result, TaskId, Timestamp, TopicPartition,
+};
+use headwater_dsl::{AnyWriter, Memo, Order, ProcessorTask, SourceHandle, ThreadWriters};
+use headwater_state::StoreChanges;
 
 use super::{
-    env::{Env, Outbox, SharedStore, Surroundings},
+    env::{Env, SharedStore, Surroundings},
     memory_topic::MemoryTopics,
+    outbox::Outbox,
 };
 
 /// One input partition of a task.
 struct Input {
     /// The place of its topic among the task's sources.
     source: usize,
+    /// The number of its topic.
+    topic: usize,
     partition: TopicPartition,
     next: Offset,
     committed: Offset,
@@ -22,15 +28,27 @@ struct Input {
     idle: bool,
 }
 
+impl Input {
+    /// The record at `offset`, if it was written.
+    fn record<'a>(&self, offset: Offset, topics: &'a MemoryTopics) -> Option<RecordRef<'a>> {
+        topics.record(self.topic, self.partition.partition, offset)
+    }
+
+    /// Whether a record waits.
+    fn waits(&self, topics: &MemoryTopics) -> bool {
+        self.next < topics.end(self.topic, self.partition.partition)
+    }
+}
+
 /// What of a task survives a crash.
 #[derive(Default)]
 struct Committed {
     stores: BTreeMap<String, SharedStore>,
-    memo: BTreeMap<u32, i64>,
+    memo: Vec<(u32, i64)>,
 }
 
-/// A changed row: store, key, new value.
-type ChangedRow = (String, Vec<u8>, Option<Vec<u8>>);
+/// The writer of a sink, by the sink's name.
+type Writer = (String, Rc<dyn AnyWriter>);
 
 /// A task with its inputs and what it has committed.
 pub(super) struct DrivenTask {
@@ -39,12 +57,15 @@ pub(super) struct DrivenTask {
     inputs: Vec<Input>,
     committed: Committed,
     outbox: Outbox,
-    writers: ThreadWriters,
+    writers: Vec<Writer>,
+    /// The rows that the commit under way changes. Kept for its memory.
+    changes: StoreChanges,
     /// Whether it takes records in the order of their senders' time, and waits for senders, as bounded runs do.
     in_order: bool,
     waits: bool,
-    /// Records at which a step failed since the last commit, with the failure: they are set aside when they come again.
-    failed: BTreeMap<(TopicPartition, Offset), Error>,
+    /// Records at which a step failed since the last commit, by the place of their input, with the failure: they are set
+    /// aside when they come again.
+    failed: BTreeMap<(usize, Offset), Error>,
 }
 
 impl DrivenTask {
@@ -53,22 +74,34 @@ impl DrivenTask {
         let plan = around.topology.plan();
         let part = plan.subtopologies.get(id.subtopology as usize).cloned().unwrap_or_default();
         let stores = part.stores.iter().map(|store| (store.clone(), SharedStore::default())).collect();
-        let committed = Committed { stores, memo: BTreeMap::new() };
+        let committed = Committed { stores, memo: Vec::new() };
         let inputs = plan
             .inputs_of(id.subtopology as usize)
             .map(|(_, topic)| topic)
             .enumerate()
             .filter(|(_, topic)| around.counts.get(*topic).is_some_and(|count| id.partition < *count))
-            .map(|(source, topic)| {
-                let partition = TopicPartition::new(topic, id.partition);
-                Input { source, partition, next: 0, committed: 0, last_record_ms: around.clock.now_ms(), idle: false }
+            .filter_map(|(source, name)| {
+                let (topic, partition) = (around.topic(name)?, TopicPartition::new(name, id.partition));
+                let last_record_ms = around.clock.now_ms();
+                Some(Input { source, topic, partition, next: 0, committed: 0, last_record_ms, idle: false })
             })
             .collect::<Vec<_>>();
-        let (outbox, writers) = (Outbox::default(), ThreadWriters::default());
-        let mut processor = build(around, id, thread, &committed, &outbox, &writers)?;
+        let outbox = Outbox::default();
+        let (mut processor, writers) = build(around, id, thread, &committed, &outbox)?;
         leave_out_others(&mut processor, &inputs)?;
         let in_order = (0..processor.sources().len()).any(|source| processor.order_of(source).is_some());
-        Ok(Self { in_order, waits, thread, processor, inputs, committed, outbox, writers, failed: BTreeMap::new() })
+        Ok(Self {
+            in_order,
+            waits,
+            thread,
+            processor,
+            inputs,
+            committed,
+            outbox,
+            writers,
+            changes: StoreChanges::new(),
+            failed: BTreeMap::new(),
+        })
     }
 
     pub(super) fn id(&self) -> TaskId {
@@ -77,10 +110,9 @@ impl DrivenTask {
 
     /// As after a crash: what was not committed is gone, and its input will be read again.
     pub(super) fn restart(&mut self, around: &Surroundings) -> Result<()> {
-        for (_, writer) in self.writers.open() {
+        for (_, writer) in self.writers.drain(..) {
             writer.abort();
         }
-        self.writers = ThreadWriters::default();
         self.outbox = Outbox::default();
         for input in &mut self.inputs {
             input.next = input.committed;
@@ -92,7 +124,7 @@ impl DrivenTask {
         for (_, store) in self.committed.stores.iter().filter(|(name, _)| volatile(name)) {
             store.clear();
         }
-        self.processor = build(around, self.id(), self.thread, &self.committed, &self.outbox, &self.writers)?;
+        (self.processor, self.writers) = build(around, self.id(), self.thread, &self.committed, &self.outbox)?;
         leave_out_others(&mut self.processor, &self.inputs)
     }
 
@@ -114,8 +146,7 @@ impl DrivenTask {
                         None => awaited.extend(order.held_at(sender)),
                     }
                 }
-            } else if let Some(record) = topics.record(&input.partition, input.next) {
-                let record = record.at(input.next);
+            } else if let Some(record) = input.record(input.next, topics) {
                 let time = match self.in_order {
                     true => self.processor.time_with(input.source, &record)?,
                     false => self.processor.timestamp(input.source, &record),
@@ -131,8 +162,8 @@ impl DrivenTask {
     fn heads(&self, input: &Input, order: &Order, topics: &MemoryTopics) -> Vec<Option<(Timestamp, Offset)>> {
         let mut heads = vec![None; order.senders()];
         let mut offset = input.next;
-        while let Some(record) = topics.record(&input.partition, offset).filter(|_| heads.contains(&None)) {
-            let sender = self.processor.sender(input.source, &record.at(offset));
+        while let Some(record) = input.record(offset, topics).filter(|_| heads.contains(&None)) {
+            let sender = self.processor.sender(input.source, &record);
             // A record of nobody known comes first, so that it is reported.
             let (sender, time) = sender.filter(|(sender, _)| *sender < heads.len()).unwrap_or((0, Timestamp::MIN));
             if let Some(head) = heads.get_mut(sender).filter(|head| head.is_none() && offset >= order.next_of(sender)) {
@@ -151,8 +182,8 @@ impl DrivenTask {
             input.next = offset + 1;
             return;
         };
-        while let Some(record) = topics.record(&input.partition, input.next) {
-            let sender = self.processor.sender(input.source, &record.at(input.next));
+        while let Some(record) = input.record(input.next, topics) {
+            let sender = self.processor.sender(input.source, &record);
             if sender.is_none_or(|(sender, _)| input.next >= order.next_of(sender)) {
                 break;
             }
@@ -160,26 +191,32 @@ impl DrivenTask {
         }
     }
 
+    /// Whether a record waits.
+    fn has_input(&self, topics: &MemoryTopics) -> bool {
+        self.inputs.iter().any(|input| input.waits(topics))
+    }
+
     /// Takes the oldest record that waits; false if none does.
     pub(super) fn step(&mut self, around: &Surroundings, topics: &MemoryTopics, now_ms: Timestamp) -> Result<bool> {
+        if !self.has_input(topics) {
+            return Ok(false);
+        }
         let guard = self.processor.panic_guard();
-        let at = RefCell::new(None);
+        let at = Cell::new(None);
         let taken = guard.run(|| {
             let Some((place, offset)) = self.next_input(topics)? else { return Ok(None) };
             let Some(input) = self.inputs.get(place) else { return Ok(None) };
-            let Some(record) = topics.record(&input.partition, offset) else { return Ok(None) };
-            let here = (input.partition.clone(), offset);
-            let failure = self.failed.get(&here);
-            at.replace(Some(here));
-            let (source, partition, record) = (input.source, input.partition.partition, record.at(offset));
-            match failure {
+            let Some(record) = input.record(offset, topics) else { return Ok(None) };
+            at.set(Some((place, offset)));
+            let (source, partition) = (input.source, input.partition.partition);
+            match self.failed.get(&(place, offset)) {
                 None => self.processor.process(source, partition, &record)?,
                 Some(failure) => self.processor.set_aside(source, partition, &record, failure)?,
             }
             self.processor.end_of_batch()?;
             Ok(Some((place, offset)))
         });
-        let taken = match (taken, at.take()) {
+        let taken = match (taken, at.get()) {
             (Ok(taken), _) => taken,
             (Err(error), None) => return Err(error),
             (Err(error), Some(at)) => return self.do_again_without(around, at, error),
@@ -203,8 +240,11 @@ impl DrivenTask {
     }
 
     /// A step failed at a record: what was done since the last commit is done again, and the record is set aside then.
-    fn do_again_without(&mut self, around: &Surroundings, at: (TopicPartition, Offset), error: Error) -> Result<bool> {
-        let error = error.at_record(&at.0, at.1);
+    fn do_again_without(&mut self, around: &Surroundings, at: (usize, Offset), error: Error) -> Result<bool> {
+        let error = match self.inputs.get(at.0) {
+            Some(input) => error.at_record(&input.partition, at.1),
+            None => error,
+        };
         if !self.processor.sets_aside(&error) {
             return Err(error);
         }
@@ -217,39 +257,42 @@ impl DrivenTask {
     pub(super) fn commit(&mut self, topics: &mut MemoryTopics) -> Result<Vec<(String, Descriptor)>> {
         let guard = self.processor.panic_guard();
         guard.run(|| self.processor.before_commit())?;
-        let mut rows: Vec<ChangedRow> = Vec::new();
+        let changes = &mut self.changes;
+        changes.clear();
         self.processor.changes(&mut |store, key, value| {
-            rows.push((store.to_owned(), key.to_vec(), value.map(<[u8]>::to_vec)));
+            changes.row(store, key, value);
             Ok(())
         })?;
-        let lineage = self.lineage();
-        let mut descriptors = Vec::new();
-        for (sink, writer) in self.writers.open() {
-            if let Some(descriptor) = writer.prepare(&lineage)? {
-                descriptors.push((sink, descriptor));
-            }
-        }
+        let descriptors = self.prepare_sinks()?;
         // From here on nothing can fail: this is the instant of the commit.
-        for (topic, partition, record) in self.outbox.take() {
-            topics.append(&topic, partition, record);
-        }
-        for (store, key, value) in rows {
-            if let Some(store) = self.committed.stores.get(&store) {
-                store.write(&key, value.as_deref());
+        self.outbox.deliver(topics);
+        for row in self.changes.rows() {
+            if let Some(store) = self.committed.stores.get(row.store) {
+                store.write(row.key, row.value);
             }
         }
         let inputs = &self.inputs;
-        self.failed.retain(|(partition, offset), _| {
-            inputs.iter().all(|input| input.partition != *partition || input.next <= *offset)
-        });
-        self.committed.memo = self.processor.memo().values();
+        self.failed.retain(|(place, offset), _| inputs.get(*place).is_none_or(|input| input.next <= *offset));
+        self.processor.memo().copy_to(&mut self.committed.memo);
         for input in &mut self.inputs {
             input.committed = input.next;
         }
-        for (_, writer) in self.writers.open() {
+        for (_, writer) in &self.writers {
             writer.committed();
         }
         self.processor.committed();
+        Ok(descriptors)
+    }
+
+    /// What the sinks' writers hold becomes durable; returns what describes it.
+    fn prepare_sinks(&self) -> Result<Vec<(String, Descriptor)>> {
+        let mut descriptors = Vec::new();
+        let lineage = if self.writers.is_empty() { Vec::new() } else { self.lineage() };
+        for (sink, writer) in &self.writers {
+            if let Some(descriptor) = writer.prepare(&lineage)? {
+                descriptors.push((sink.clone(), descriptor));
+            }
+        }
         Ok(descriptors)
     }
 
@@ -275,7 +318,7 @@ impl DrivenTask {
         }
         let (mut moved, mut all) = (false, true);
         for source in 0..self.processor.sources().len() {
-            let waits = |input: &Input| input.source == source && topics.record(&input.partition, input.next).is_some();
+            let waits = |input: &Input| input.source == source && input.waits(topics);
             if self.inputs.iter().any(waits) || !self.processor.upstreams_ended(source)? {
                 all = false;
             } else {
@@ -297,8 +340,7 @@ impl DrivenTask {
     pub(super) fn fall_idle_after(&mut self, idle_ms: i64, now_ms: Timestamp, topics: &MemoryTopics) -> Result<bool> {
         let mut fell_idle = false;
         for input in &mut self.inputs {
-            let quiet =
-                topics.record(&input.partition, input.next).is_none() && now_ms - input.last_record_ms >= idle_ms;
+            let quiet = !input.waits(topics) && now_ms - input.last_record_ms >= idle_ms;
             let internal = self.processor.sources().get(input.source).is_none_or(SourceHandle::is_internal);
             if quiet && !internal && !input.idle {
                 input.idle = true;
@@ -330,14 +372,16 @@ fn leave_out_others(processor: &mut ProcessorTask, inputs: &[Input]) -> Result<(
     Ok(())
 }
 
+/// Task `id` as it was at its last commit, with the writers of its sinks.
 fn build(
     around: &Surroundings,
     id: TaskId,
     thread: usize,
     committed: &Committed,
     outbox: &Outbox,
-    writers: &ThreadWriters,
-) -> Result<ProcessorTask> {
-    let env = Env { around, stores: &committed.stores, outbox, writers, thread };
-    ProcessorTask::new(&around.topology, id, Memo::new(committed.memo.clone()), &env)
+) -> Result<(ProcessorTask, Vec<Writer>)> {
+    let writers = ThreadWriters::default();
+    let env = Env { around, stores: &committed.stores, outbox, writers: &writers, thread };
+    let memo = Memo::new(committed.memo.iter().copied().collect());
+    Ok((ProcessorTask::new(&around.topology, id, memo, &env)?, writers.open()))
 }

@@ -320,7 +320,7 @@ impl<K: Hash + Eq, V> Memory<K, V> {
     /// All changes are in the committed store. If there are more than `keep` keys and rows, those leave memory that were
     /// not used lately: they can be read again. Returns the least time among the rows that left.
     pub(super) fn committed(&mut self, keep: usize) -> Option<Timestamp> {
-        for (id, noted) in std::mem::take(&mut self.changes).dirty {
+        for (id, noted) in self.changes.dirty.drain(..) {
             let Some(row) = self.rows.get_mut(id as usize).filter(|row| row.noted == noted) else { continue };
             if row.is_live() {
                 (row.old, row.headers, row.changed, row.noted) = (None, None, 0, 0);
@@ -331,6 +331,7 @@ impl<K: Hash + Eq, V> Memory<K, V> {
                 key.forget(row.place);
             }
         }
+        (self.changes.count, self.changes.rows) = (0, 0);
         if self.rows.len() + self.keys.len() <= keep { None } else { self.shrink(keep) }
     }
 

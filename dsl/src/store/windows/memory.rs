@@ -227,7 +227,7 @@ impl<K: Hash + Eq, V> Memory<K, V> {
     /// not used lately, or all if most were: they can be read again. Returns the starts of the first and the last window
     /// that lost a row this way.
     pub(super) fn committed(&mut self, keep: usize) -> Option<(Timestamp, Timestamp)> {
-        for (at, start) in std::mem::take(&mut self.dirty) {
+        for (at, start) in self.dirty.drain(..) {
             let Some(key) = self.keys.get_mut(at as usize) else { continue };
             let Ok(place) = key.find(start, 0) else { continue };
             let Some(row) = key.rows.get_mut(place) else { continue };
