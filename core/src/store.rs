@@ -61,12 +61,9 @@ impl MemoryStore {
     /// Puts a row, or deletes it if `value` is `None`.
     pub fn write(&mut self, key: &[u8], value: Option<&[u8]>) {
         match value {
-            Some(value) => match self.0.get_mut(key) {
-                Some(row) => *row = Value::from_slice(value),
-                None => {
-                    self.0.insert(Key::from_slice(key), Value::from_slice(value));
-                }
-            },
+            Some(value) => {
+                self.0.insert(Key::from_slice(key), Value::from_slice(value));
+            }
             None => {
                 self.0.remove(key);
             }
