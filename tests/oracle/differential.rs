@@ -120,7 +120,9 @@ fn shrunk(case: &Case, first: &Difference) -> (Case, Difference) {
 /// Whether it shows no intended difference.
 fn is_compared(case: &Case) -> bool {
     let records = case.steps.iter().filter(|step| step.advance() == 0);
-    intended::can_be_compared(case) && (!intended::needs_order(case) || records.is_sorted_by_key(Step::time))
+    intended::can_be_compared(case)
+        && intended::d16_deletion_at_its_rows_time(case).is_none()
+        && (!intended::needs_order(case) || records.is_sorted_by_key(Step::time))
 }
 
 /// The error's code, where one side fails.

@@ -19,6 +19,9 @@ pub fn case(seed: u64) -> Case {
     let mut case = topology(&mut random, intended::can_be_compared);
     let ordered = intended::needs_order(&case);
     case.steps = steps(&mut random, &topics(&case), ordered, !intended::without_headers(&case));
+    while let Some(at) = intended::d16_deletion_at_its_rows_time(&case) {
+        case.steps.remove(at);
+    }
     case
 }
 

@@ -2,7 +2,7 @@
 //! shows such a difference. The comparison itself is never loosened.
 
 use super::{
-    case::{Case, Fold, Kind, Node, Op, Windows},
+    case::{Case, Fold, Input, Kind, Node, Op, Step, Windows},
     shape::{Lineage, Shape, lineages, shapes},
 };
 
@@ -78,7 +78,8 @@ fn d9_closing_by_several_senders(case: &Case) -> bool {
     let closes = |op: &Op| match op {
         Op::Aggregate { on_close, .. } => *on_close,
         Op::SuppressUntilClosed | Op::JoinTable { grace: Some(_), .. } => true,
-        Op::JoinStreams { kind, .. } => *kind != Kind::Inner,
+        // Where a window lies wholly on one side, a partner may be further away than Java keeps rows by their own side's time.
+        Op::JoinStreams { kind, before, after, .. } => *kind != Kind::Inner || *before < 0 || *after < 0,
         _ => false,
     };
     // What a timer of the wall clock sends is ahead of all records.
@@ -173,6 +174,28 @@ pub fn needs_order(case: &Case) -> bool {
         | Op::Cogroup { windows: Windows::Session { .. }, .. } => case.cached,
         _ => false,
     })
+}
+
+/// D16: the first step that deletes a versioned table's row at the very time from which the row holds.
+pub fn d16_deletion_at_its_rows_time(case: &Case) -> Option<usize> {
+    let is_versioned = |topic: &str| {
+        case.nodes.iter().any(|node| matches!(&node.op, Op::VersionedTable { topic: of, .. } if of == topic))
+    };
+    let records = || {
+        case.steps.iter().enumerate().filter_map(|(at, step)| match step {
+            Step::Record(record) => Some((at, record)),
+            Step::Advance { .. } => None,
+        })
+    };
+    let deletes = |at: usize, record: &Input| {
+        let row = |(before, row): (usize, &Input)| {
+            before < at
+                && row.value.is_some()
+                && (&row.topic, &row.key, row.ts) == (&record.topic, &record.key, record.ts)
+        };
+        record.value.is_none() && is_versioned(&record.topic) && records().any(row)
+    };
+    records().find(|(at, record)| deletes(*at, record)).map(|(at, _)| at)
 }
 
 /// D13: a cached session's results have headers in Java.
