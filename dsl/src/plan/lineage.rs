@@ -56,11 +56,8 @@ pub(crate) fn merge_repartitions(mut plan: Plan) -> Plan {
 
 /// Whether two repartitions differ by their names alone.
 fn alike(one: &NodeKind, other: &NodeKind) -> bool {
-    let parts = |kind: &NodeKind| match kind {
-        NodeKind::Repartition { partitions, partitioner, key, value, .. } => {
-            Some((*partitions, partitioner.clone(), key.clone(), value.clone()))
-        }
-        _ => None,
-    };
-    parts(one) == parts(other)
+    let NodeKind::Repartition { partitions, partitioner, key, value, .. } = one else { return false };
+    let parts = (partitions, partitioner, key, value);
+    matches!(other, NodeKind::Repartition { partitions, partitioner, key, value, .. }
+        if (partitions, partitioner, key, value) == parts)
 }

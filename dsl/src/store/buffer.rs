@@ -87,11 +87,16 @@ impl<K: Hash + Eq, V> Buffer<K, V> {
         self.dirty.len()
     }
 
+    /// The changed rows with their places, in no order that means anything.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = (usize, &Row<K, V>)> {
+        self.dirty.iter().filter_map(|at| Some((*at as usize, self.rows.get(*at as usize)?)))
+    }
+
     /// The changed rows with their places, in the order of their last change.
     pub(crate) fn in_order_of_change(&mut self) -> impl Iterator<Item = (usize, &Row<K, V>)> {
         let rows = &self.rows;
         self.dirty.sort_unstable_by_key(|at| rows.get(*at as usize).map_or(0, |row| row.changed));
-        self.dirty.iter().filter_map(|at| Some((*at as usize, rows.get(*at as usize)?)))
+        self.changed()
     }
 
     /// All changes are in the committed store. Forgets all rows if there are more than `keep`: they can be read again.

@@ -71,9 +71,9 @@ impl<K: Data + Hash + Eq, V: Data> KvStore<K, V> {
 
     /// The keys and places of the rows in memory that differ from those committed, in key order.
     fn changed_within(&self, from: &[u8], to: Option<&[u8]>) -> Result<Vec<(Vec<u8>, usize)>> {
-        let mut buffer = self.buffer.borrow_mut();
+        let buffer = self.buffer.borrow();
         let mut found = Vec::new();
-        for (at, row) in buffer.in_order_of_change() {
+        for (at, row) in buffer.changed() {
             let mut key = Vec::new();
             self.serdes.encode_key(&self.name, &row.key, &mut key)?;
             if key.as_slice() >= from && to.is_none_or(|to| key.as_slice() < to) {

@@ -244,16 +244,16 @@ pub(crate) fn held_above(builder: &TaskBuilder<'_>, id: NodeId) -> i64 {
 
 /// Whether step `id` waits for partners or rows, or one above it does.
 pub(crate) fn is_below_a_wait(builder: &TaskBuilder<'_>, id: NodeId) -> bool {
-    let Some(node) = builder.plan.node(id) else { return false };
-    let waits = matches!(&node.kind, NodeKind::Stateful { settings, .. } if settings.contains_key("holds_back_ms"));
-    let above = |parent: &NodeId| {
-        let parts = builder
-            .plan
-            .node(*parent)
-            .is_some_and(|node| matches!(node.kind, NodeKind::Repartition { topic: Some(_), .. }));
-        !parts && is_below_a_wait(builder, *parent)
-    };
-    waits || node.parents.iter().any(above)
+    let mut open = vec![id];
+    while let Some(node) = open.pop().and_then(|at| builder.plan.node(at)) {
+        match &node.kind {
+            NodeKind::Stateful { settings, .. } if settings.contains_key("holds_back_ms") => return true,
+            // What is above belongs to another task, unless the question is of the half that writes.
+            NodeKind::Repartition { topic: Some(_), .. } if node.id != id => {}
+            _ => open.extend(&node.parents),
+        }
+    }
+    false
 }
 
 /// Up to where the windows of store `store`, or the results of the step so called, are closed for good.

@@ -179,7 +179,7 @@ impl TopologyTestDriver {
         let sinks = DrivenSinks::open(&around)?;
         let mut tasks = Vec::new();
         for id in task_ids(&around) {
-            tasks.push(DrivenTask::start(&around, id, tasks.len(), options.bounded)?);
+            tasks.push(DrivenTask::start(&around, id, tasks.len())?);
         }
         let topics = MemoryTopics::new(around.counts.values().copied());
         Ok(Self { options, topics, inlets: inlets_of(&around), around, tasks, sinks, ended: false })

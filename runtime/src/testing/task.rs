@@ -70,7 +70,7 @@ pub(super) struct DrivenTask {
 
 impl DrivenTask {
     /// Task `id`, which has never run.
-    pub(super) fn start(around: &Surroundings, id: TaskId, thread: usize, waits: bool) -> Result<Self> {
+    pub(super) fn start(around: &Surroundings, id: TaskId, thread: usize) -> Result<Self> {
         let plan = around.topology.plan();
         let part = plan.subtopologies.get(id.subtopology as usize).cloned().unwrap_or_default();
         let stores = part.stores.iter().map(|store| (store.clone(), SharedStore::default())).collect();
@@ -92,7 +92,7 @@ impl DrivenTask {
         let in_order = (0..processor.sources().len()).any(|source| processor.order_of(source).is_some());
         Ok(Self {
             in_order,
-            waits,
+            waits: around.bounded,
             thread,
             processor,
             inputs,
