@@ -40,6 +40,9 @@ pub struct RunReport {
     pub counters: BTreeMap<String, i64>,
     /// Of each task with several inputs: the greatest skew in event time between them that a commit found.
     pub time_skew: BTreeMap<TaskId, TimeSkew>,
+    /// The most bytes that waited of one input partition, read and not yet taken: what
+    /// [`Settings::max_buffered_bytes`] and [`Settings::max_waiting_bytes`] bound, up to a batch.
+    pub most_waiting_bytes: u64,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -178,6 +181,7 @@ impl App {
                 commits: progress.commits(),
                 counters: totals.counters,
                 time_skew: totals.time_skew,
+                most_waiting_bytes: progress.most_waiting_bytes(),
                 elapsed: self.started.elapsed(),
             }),
         }

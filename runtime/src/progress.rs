@@ -16,6 +16,7 @@ pub struct Progress {
     processed: AtomicU64,
     total: AtomicU64,
     commits: AtomicU64,
+    most_waiting_bytes: AtomicU64,
     stop: AtomicBool,
     failure: Mutex<Option<Error>>,
     bucket: Mutex<Bucket>,
@@ -34,6 +35,7 @@ impl Default for Progress {
             processed: AtomicU64::new(0),
             total: AtomicU64::new(0),
             commits: AtomicU64::new(0),
+            most_waiting_bytes: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             failure: Mutex::new(None),
             bucket: Mutex::new(Bucket { tokens: 0.0, filled: Instant::now() }),
@@ -57,6 +59,11 @@ impl Progress {
         self.commits.load(Ordering::Relaxed)
     }
 
+    /// The most bytes that have waited of one input partition so far, read and not yet taken.
+    pub fn most_waiting_bytes(&self) -> u64 {
+        self.most_waiting_bytes.load(Ordering::Relaxed)
+    }
+
     /// Asks the run to stop: it finishes what it has, commits, and closes.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
@@ -76,6 +83,11 @@ impl Progress {
 
     pub(crate) fn expect(&self, records: u64) {
         self.total.store(records, Ordering::Relaxed);
+    }
+
+    /// So many bytes wait of one input partition.
+    pub(crate) fn note_waiting(&self, bytes: usize) {
+        self.most_waiting_bytes.fetch_max(bytes as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn committed(&self) {

@@ -199,3 +199,15 @@ fn how_far_apart_in_event_time_the_inputs_of_a_task_were_is_reported() {
     create(&*log, "out");
     assert!(run_bounded(&windows_of_all(), &log, &settings(alone.path(), 1)).time_skew.is_empty());
 }
+
+#[test]
+fn how_much_has_waited_of_an_input_is_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_log(dir.path());
+    create(&*log, "out");
+    write(&*log, "in-a", &[(1, 0)]);
+    let few = run_bounded(&windows_of_all(), &log, &settings(dir.path(), 1)).most_waiting_bytes;
+    write(&*log, "in-a", &(0..1_000).map(|time| (1, time)).collect::<Vec<_>>());
+    let many = run_bounded(&windows_of_all(), &log, &settings(dir.path(), 1)).most_waiting_bytes;
+    assert!((1..100).contains(&few) && (5_000..100_000).contains(&many), "{few}, {many}");
+}

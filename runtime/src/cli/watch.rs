@@ -65,6 +65,7 @@ pub(super) fn run_watched(
     if let Some((task, skew)) = report.time_skew.iter().max_by_key(|(_, skew)| skew.ms) {
         eprintln!("event time: task {task} had its inputs furthest apart: {skew}");
     }
+    eprintln!("buffers: at most {} bytes waited of one input partition", grouped(report.most_waiting_bytes));
     Ok(report)
 }
 

@@ -88,7 +88,10 @@ impl StreamThread {
         move |queue| if bounded && queue.lanes.is_some() { waiting } else { buffered }
     }
 
+    /// Reads on only where there is room; notes how much has waited.
     pub(super) fn pause_full_queues(&mut self) -> Result<()> {
+        let fullest = self.tasks.values().flat_map(|task| &task.queues).map(RecordQueue::bytes).max();
+        self.shared.progress.note_waiting(fullest.unwrap_or_default());
         let bound = self.room();
         let full = |queue: &&mut RecordQueue| !queue.paused && queue.bytes() > bound(queue);
         let mut pause = Vec::new();
